@@ -1,0 +1,97 @@
+"""Every error unmixcli raises on purpose.
+
+    UnmixError                      exit
+    ├── UsageError                    2   a command that cannot be meant
+    ├── AudioError                    3   input cannot be opened, decoded, or is empty
+    ├── OutputError                   4   a stem cannot be written
+    ├── WeightsError                  5   weights are missing, damaged, or give NaN
+    │   └── UnknownModelError             name absent from the manifest
+    ├── ConfigError                   6   a value no model can have
+    ├── DatasetError                  7   training or evaluation data are incomplete
+    ├── DeviceError                   8   device absent or out of memory
+    ├── PartialError                  9   some tracks failed, the others are written
+    └── Cancelled                   130   the caller asked to stop
+
+Anything else that escapes is a bug and exits with 1 and a traceback.
+"""
+
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class UnmixError(Exception):
+    """Base of all intended errors: what went wrong, and what to do next.
+
+    Args:
+        message: One sentence naming the offending value, without a full stop.
+        hint: One imperative sentence the reader can act on, or ``None``.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(UnmixError):
+    """Arguments that are each valid but make no sense together."""
+
+    exit_code = 2
+
+
+class AudioError(UnmixError):
+    """An input track cannot be opened, decoded, or holds no samples."""
+
+    exit_code = 3
+
+
+class OutputError(UnmixError):
+    """A stem cannot be written where it was asked for."""
+
+    exit_code = 4
+
+
+class WeightsError(UnmixError):
+    """A model's weights are unknown, unreachable, damaged, or give NaN."""
+
+    exit_code = 5
+
+
+class UnknownModelError(WeightsError):
+    """The manifest has no model of this name."""
+
+    def __init__(self, name: str, *, known: tuple[str, ...]) -> None:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(known)}"
+        super().__init__(f"no model named '{name}' in the manifest", hint=hint)
+
+
+class ConfigError(UnmixError):
+    """A configuration value that no network, schedule or run can have."""
+
+    exit_code = 6
+
+
+class DatasetError(UnmixError):
+    """Training or evaluation data are incomplete."""
+
+    exit_code = 7
+
+
+class DeviceError(UnmixError):
+    """A device that is absent or out of memory."""
+
+    exit_code = 8
+
+
+class PartialError(UnmixError):
+    """Some tracks failed; the others are written."""
+
+    exit_code = 9
+
+
+class Cancelled(UnmixError):
+    """The caller asked to stop; nothing half-written is left."""
+
+    exit_code = 130

@@ -1,0 +1,111 @@
+"""How a model's authors cut a track: plain data, kept with the weights.
+
+The published systems differ in more than segment and overlap: in what a chunk sees
+beyond its own ends, in how the last chunk meets the end of the track, and in where
+the shift trick draws its offsets. All of that is said here, so that one rule
+(:mod:`unmixcli.inference.plan`) serves them all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from unmixcli.errors import ConfigError
+
+
+class Tail(StrEnum):
+    """What the last chunk does when it would run past the end of the track."""
+
+    PAD = "pad"  # stay on the grid and read zeros past the end
+    SHIFT = "shift"  # move back to end with the track, replacing what it covers
+    SHORTEN = "shorten"  # predict only what is left, read centred on it
+
+
+class Context(StrEnum):
+    """What a chunk reads beyond its own ends."""
+
+    NEIGHBOURS = "neighbours"  # the track itself; zeros only past its ends
+    ZEROS = "zeros"
+
+
+class ShiftScope(StrEnum):
+    """Where the shift trick draws its offsets (Défossez et al. 2019, §4.4)."""
+
+    TRACK = "track"  # once per pass; the whole grid moves (Demucs v4)
+    CHUNK = "chunk"  # anew in each chunk, which grows by the shift (Demucs v2, v3)
+    WINDOW = "window"  # as CHUNK, but a window of fixed length slides (Demucs v1)
+
+
+class Normalise(StrEnum):
+    """What is done to the track before it is cut."""
+
+    NONE = "none"
+    TRACK = "track"  # less the mean, over the standard deviation, of the mono mixture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A recipe for cutting a track of any length; lengths in samples at the model's rate.
+
+    Attributes:
+        segment: Samples wanted of each chunk; ``None`` takes the whole track as one.
+        overlap: Share of a segment that the next one covers again, in [0, 1).
+        power: Exponent of the triangular cross-fade; 0 weights all samples alike.
+        tail: How the last chunk meets the end of the track.
+        context: What a chunk reads beyond its own ends.
+        shifts: Shifted passes to average by default; 0 is one unshifted pass.
+        shift_scope: Where the offsets are drawn.
+        max_shift: Largest shift.
+        normalise: What is done to the track first.
+    """
+
+    segment: int | None
+    overlap: float = 0.0
+    power: float = 1.0
+    tail: Tail = Tail.PAD
+    context: Context = Context.NEIGHBOURS
+    shifts: int = 0
+    shift_scope: ShiftScope = ShiftScope.TRACK
+    max_shift: int = 0
+    normalise: Normalise = Normalise.NONE
+
+    def __post_init__(self) -> None:
+        if self.segment is not None and not (isinstance(self.segment, int) and self.segment >= 1):
+            raise ConfigError(f"segment must be a count of samples, got {self.segment!r}")
+        if not 0 <= self.overlap < 1:
+            raise ConfigError(f"overlap must be in [0, 1), got {self.overlap}")
+        if not (math.isfinite(self.power) and self.power >= 0):
+            raise ConfigError(f"power must not be negative, got {self.power}")
+        if self.shifts < 0 or self.max_shift < 0:
+            raise ConfigError(f"shifts must not be negative, got {self.shifts}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the schedule as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Schedule:
+        """Build a schedule from JSON values.
+
+        Raises:
+            ConfigError: A key is unknown, or a value impossible.
+        """
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ConfigError(f"unknown key '{unknown[0]}' in a schedule")
+        try:
+            return cls(
+                **{
+                    **values,
+                    "segment": values["segment"],
+                    "tail": Tail(values.get("tail", Tail.PAD)),
+                    "context": Context(values.get("context", Context.NEIGHBOURS)),
+                    "shift_scope": ShiftScope(values.get("shift_scope", ShiftScope.TRACK)),
+                    "normalise": Normalise(values.get("normalise", Normalise.NONE)),
+                }
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"invalid schedule: {error}") from error

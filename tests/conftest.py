@@ -1,0 +1,32 @@
+"""Options and fixtures that every test may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from places import SHARED
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--golden-dir",
+        type=Path,
+        default=None,
+        help="Run every golden case below this folder; the default is those of the networks here.",
+    )
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Reference material that lies beside the checkout and is never part of it."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared reference material is not beside this checkout")
+    return SHARED
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
