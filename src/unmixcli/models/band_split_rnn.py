@@ -1,0 +1,204 @@
+"""A small band-split recurrent network with soft masks: the model that ships inside.
+
+After Luo & Yu, "Music Source Separation with Band-Split RNN", arXiv:2209.15174, and
+smaller than theirs: gated recurrent units instead of LSTMs, magnitudes instead of
+complex bins as features, and real masks that share the mixture out among the sources,
+so that the estimates add up to it.
+
+    paper                       here
+    band split, N features      inp, loud; features
+    band and sequence modeling  blocks: time (nt, gt, pt), then bands (nb, gb, pb); layers
+    mask estimation             out
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from unmixcli.errors import ConfigError
+from unmixcli.network import Architecture, Geometry, ModelConfig, require_range
+
+# Up to each of these frequencies, bands of that width, in Hz. Above, one from 16 to
+# 19 kHz and one of all that is left.
+BAND_WIDTHS = ((1_000, 100), (4_000, 250), (8_000, 500), (16_000, 1_000), (19_000, 3_000))
+QUIET = 1e-5  # added to the level of a segment
+FLOOR = 1e-4  # least magnitude of a feature
+COMPRESSION = 0.3  # exponent of the magnitudes
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandSplitRNNConfig(ModelConfig):
+    """Hyper-parameters; the defaults are those of the weights that ship inside.
+
+    Attributes:
+        n_fft: Samples of a frame, even.
+        hop: Samples from one frame to the next; a quarter of ``n_fft`` or less.
+        features: Features of each band and frame.
+        hidden: State of each direction of the recurrent layers.
+        layers: Blocks of one recurrent layer along time and one across bands.
+    """
+
+    n_fft: int = 4096
+    hop: int = 1024
+    features: int = 64
+    hidden: int = 64
+    layers: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.channels != 2:
+            raise ConfigError(f"channels must be 2, got {self.channels!r}")
+        require_range("number of sources", len(self.sources), 1, 32)
+        require_range("n_fft", self.n_fft, 64, 32_768)
+        if self.n_fft % 2:
+            raise ConfigError(f"n_fft must be even, got {self.n_fft}")
+        require_range("hop", self.hop, self.n_fft / 32, self.n_fft / 4)
+        require_range("features", self.features, 1, 1024)
+        require_range("hidden", self.hidden, 1, 2048)
+        require_range("layers", self.layers, 1, 32)
+
+    @property
+    def bins(self) -> int:
+        """Frequencies of a frame."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def bands(self) -> tuple[int, ...]:
+        """Widths of the bands, in bins; where bins are wider than a band, they are fewer."""
+        edges, lower = {0, self.bins}, 0
+        for upper, width in BAND_WIDTHS:
+            hertz = range(lower + width, upper + 1, width)
+            edges |= {round(edge * self.n_fft / self.sample_rate) for edge in hertz}
+            lower = upper
+        kept = sorted(edge for edge in edges if edge <= self.bins)
+        return tuple(high - low for low, high in pairwise(kept))
+
+
+class BandSplitRNN(nn.Module):
+    """Masks for both channels of every source, from features of bands of the spectrum."""
+
+    def __init__(self, config: BandSplitRNNConfig) -> None:
+        super().__init__()
+        self.config = config
+        features = config.features
+        masks = len(config.sources) * config.channels
+        self.inp = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(4 * width), nn.Linear(4 * width, features))
+            for width in config.bands
+        )
+        self.loud = nn.Linear(1, features)
+        self.blocks = nn.ModuleList(_Block(features, config.hidden) for _ in range(config.layers))
+        self.out = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(features),
+                nn.Linear(features, features),
+                nn.GELU(),
+                nn.Linear(features, masks * width),
+            )
+            for width in config.bands
+        )
+
+    @property
+    def alignment(self) -> None:
+        """The recurrent layers read the whole input, so that no cut is seamless."""
+        return
+
+    def geometry(self, target: int) -> Geometry:
+        """Return as many samples as asked for, but at least one frame's."""
+        length = max(target, self.config.n_fft)
+        return Geometry(length, length)
+
+    def forward(self, mixture: Tensor) -> Tensor:
+        """Estimate every source.
+
+        Args:
+            mixture: Waveform, (batch, 2, samples), in [-1, 1].
+
+        Returns:
+            Estimates, (batch, sources, 2, samples). They add up to the mixture.
+        """
+        level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + QUIET
+        spectrum = self._spectrum(mixture / level)
+        estimates = self._waveform(spectrum[:, None] * self._masks(spectrum), mixture.shape[-1])
+        return estimates * level[:, None]
+
+    def _masks(self, spectrum: Tensor) -> Tensor:
+        """Map (batch, 2, bins, frames) to masks, (batch, sources, 2, bins, frames)."""
+        config = self.config
+        magnitudes = self._magnitudes(spectrum)
+        bands = []
+        for layer, band in zip(
+            self.inp, torch.split(magnitudes, list(config.bands), dim=2), strict=True
+        ):
+            flat = band.flatten(2)
+            bands.append(layer(flat) + self.loud(flat.mean(dim=-1, keepdim=True)))
+        features = torch.stack(bands, dim=1)
+        for block in self.blocks:
+            features = block(features)
+
+        layers = zip(self.out, features.unbind(dim=1), strict=True)
+        scores = torch.cat([layer(band) for layer, band in layers], dim=-1)
+        shape = (*scores.shape[:2], config.bins, len(config.sources), config.channels)
+        return scores.reshape(shape).softmax(dim=3).permute(0, 3, 4, 2, 1)
+
+    def _magnitudes(self, spectrum: Tensor) -> Tensor:
+        """Compress left, right, mid and side: (batch, frames, bins, 4)."""
+        # The window keeps 3/8 of the power: unit noise comes to a mean square of 1/2.
+        scale = 2 / (self.config.n_fft**0.5 * 3**0.5)
+        left, right = (spectrum * scale).unbind(dim=1)
+        four = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=-1)
+        return four.abs().clamp(min=FLOOR).pow(COMPRESSION).transpose(1, 2)
+
+    def _spectrum(self, waveform: Tensor) -> Tensor:
+        """Map (..., samples) to (..., bins, frames)."""
+        config = self.config
+        spectrum = torch.stft(
+            waveform.flatten(0, -2),
+            config.n_fft,
+            config.hop,
+            window=_window(waveform, config.n_fft),
+            pad_mode="reflect",
+            return_complex=True,
+        )
+        return spectrum.reshape(*waveform.shape[:-1], *spectrum.shape[1:])
+
+    def _waveform(self, spectrum: Tensor, samples: int) -> Tensor:
+        """Map (..., bins, frames) to (..., samples)."""
+        config = self.config
+        window = _window(spectrum.real, config.n_fft)
+        flat = spectrum.flatten(0, -3)
+        waveform = torch.istft(flat, config.n_fft, config.hop, window=window, length=samples)
+        return waveform.reshape(*spectrum.shape[:-2], samples)
+
+
+class _Block(nn.Module):
+    """One recurrent layer along time, the same in every band, then one across the bands."""
+
+    def __init__(self, features: int, hidden: int) -> None:
+        super().__init__()
+        self.nt = nn.LayerNorm(features)
+        self.gt = nn.GRU(features, hidden, batch_first=True, bidirectional=True)
+        self.pt = nn.Linear(2 * hidden, features)
+        self.nb = nn.LayerNorm(features)
+        self.gb = nn.GRU(features, hidden, batch_first=True, bidirectional=True)
+        self.pb = nn.Linear(2 * hidden, features)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (batch, bands, frames, features) to the same shape."""
+        batch, bands, frames, width = features.shape
+        along, _ = self.gt(self.nt(features).flatten(0, 1))
+        features = features + self.pt(along).reshape(batch, bands, frames, width)
+        across, _ = self.gb(self.nb(features).transpose(1, 2).flatten(0, 1))
+        made: Tensor = self.pb(across).reshape(batch, frames, bands, width)
+        return features + made.transpose(1, 2)
+
+
+def _window(like: Tensor, length: int) -> Tensor:
+    return torch.hann_window(length, dtype=like.dtype, device=like.device)
+
+
+ARCHITECTURE = Architecture(config=BandSplitRNNConfig, build=BandSplitRNN)
