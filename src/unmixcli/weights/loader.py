@@ -1,0 +1,122 @@
+"""From a model's name, or a file, to a network ready to run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from torch import nn
+
+from unmixcli.errors import ConfigError, UnknownModelError, WeightsError
+from unmixcli.network import ModelConfig, Network
+from unmixcli.schedule import Schedule
+from unmixcli.weights import checkpoint, manifest, published, store
+from unmixcli.weights.registry import configure
+
+DEFAULT = "mini"
+BETTER = "demucs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A network with its weights, how to run it, and its terms.
+
+    Attributes:
+        name: What the user called it.
+        network: In evaluation mode, on the CPU.
+        schedule: The published way to cut a track.
+        licence: SPDX identifier of the weights.
+        sha256: Hash of its file.
+    """
+
+    name: str
+    network: nn.Module
+    schedule: Schedule
+    licence: str
+    sha256: str
+
+    @property
+    def config(self) -> ModelConfig:
+        """The network's configuration."""
+        return cast(Network, self.network).config
+
+
+def load(name: str, progress: store.Progress | None = None) -> Model:
+    """Load a model of the manifest, or a native file.
+
+    Args:
+        name: A name of the manifest, or the path of a ``.safetensors`` file.
+        progress: Told of a download's bytes.
+
+    Raises:
+        UnknownModelError: Neither.
+        WeightsError: The weights cannot be had, are damaged or do not fit.
+    """
+    if name in manifest.models():
+        return _from_manifest(manifest.find(name), progress)
+    path = _file(name)
+    header, network = checkpoint.load(path)
+    return _model(path.stem, network, header.schedule, header.licence, path)
+
+
+def sources(name: str) -> tuple[str, ...]:
+    """Return what a model separates, without loading its weights.
+
+    Raises:
+        UnknownModelError: There is no such model.
+        WeightsError: The file is not one of ours.
+    """
+    if name in manifest.models():
+        return tuple(manifest.find(name).config["sources"])
+    return checkpoint.read_header(_file(name)).config.sources
+
+
+def advice() -> str:
+    """Say what the embedded model is, and what a better one would cost."""
+    small, better = manifest.find(DEFAULT), manifest.find(BETTER)
+    terms = better.licence.summary or better.licence.spdx
+    return (
+        f"using the embedded model '{small.name}' ({_megabytes(small)}, {small.licence.spdx}), "
+        f"made for first tries; --model {better.name} separates better "
+        f"({_megabytes(better)} to download, {terms})"
+    )
+
+
+def _megabytes(entry: manifest.ManifestEntry) -> str:
+    return f"{entry.size / 1e6:,.0f} MB"
+
+
+def _file(name: str) -> Path:
+    """Return a name as the path of a file of weights.
+
+    Raises:
+        UnknownModelError: It does not look like one.
+    """
+    if name.endswith(checkpoint.SUFFIX) or Path(name).is_file():
+        return Path(name)
+    raise UnknownModelError(name, known=tuple(manifest.models()))
+
+
+def _from_manifest(entry: manifest.ManifestEntry, progress: store.Progress | None) -> Model:
+    [file] = entry.files
+    path = store.fetch(entry, file, progress)
+    if file.format == "native":
+        header, network = checkpoint.load(path)
+        return _model(entry.name, network, header.schedule, entry.licence.spdx, path)
+    if file.format != "torch-state":
+        raise WeightsError(f"'{entry.name}' is in a format not read yet: {file.format}")
+    try:
+        config = configure(entry.architecture, entry.config)
+        network = checkpoint.blank(entry.architecture, config)
+    except ConfigError as error:
+        raise WeightsError(f"'{entry.name}' has an invalid manifest entry: {error}") from error
+    network = checkpoint.fill(network, published.read_state(path), name=str(path))
+    return _model(entry.name, network, entry.schedule, entry.licence.spdx, path)
+
+
+def _model(name: str, network: nn.Module, schedule: Schedule, licence: str, path: Path) -> Model:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Model(name=name, network=network, schedule=schedule, licence=licence, sha256=digest)
