@@ -1,0 +1,1 @@
+"""From blocks of a mixture to blocks of estimates; knows no files."""

@@ -1,0 +1,64 @@
+"""A network ready to run: where, how it cuts, and its share of an ensemble."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unmixcli.errors import DeviceError
+from unmixcli.inference.plan import ChunkPlan, Draw
+from unmixcli.network import Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """One member of an ensemble; a single network is an ensemble of one.
+
+    Attributes:
+        name: The model's name, for errors.
+        network: Maps (batch, channels, input) to (batch, sources, channels, output).
+        plan: How it cuts a track.
+        draw: Gives its shift offsets.
+        device: Where it runs; estimates come back to the CPU.
+        batch_size: Most chunks of one network call.
+        shares: Weight of each of its sources in an ensemble; ``None`` is 1 for all.
+    """
+
+    name: str
+    network: Network
+    plan: ChunkPlan
+    draw: Draw
+    device: torch.device
+    batch_size: int = 1
+    shares: tuple[float, ...] | None = None
+
+    def predict(self, mixtures: Tensor) -> Tensor:
+        """Estimate the sources of several reads of one length.
+
+        A mono network given more channels separates each on its own.
+
+        Args:
+            mixtures: (batch, channels, input).
+
+        Returns:
+            Estimates on the CPU, (batch, sources, channels, output).
+
+        Raises:
+            DeviceError: The device is out of memory.
+        """
+        batch, channels, length = mixtures.shape
+        apart = channels != self.network.config.channels
+        reads = mixtures.reshape(batch * channels, 1, length) if apart else mixtures
+        try:
+            with torch.inference_mode():
+                estimates = self.network(reads.to(self.device)).cpu()
+        except torch.OutOfMemoryError as error:
+            raise DeviceError(
+                f"'{self.device}' is out of memory at {batch} x {length} samples",
+                hint="try a smaller --batch-size, a shorter --segment, or --device cpu",
+            ) from error
+        if apart:
+            estimates = estimates.reshape(batch, channels, -1, estimates.shape[-1]).transpose(1, 2)
+        return estimates
