@@ -1,0 +1,1 @@
+"""A small synthesiser of songs with known stems: numpy only, seeded."""
