@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +25,7 @@ class Engine:
         draw: Gives its shift offsets.
         device: Where it runs; estimates come back to the CPU.
         batch_size: Most chunks of one network call.
+        threads: Threads on the CPU; ``None`` leaves torch's own number.
         shares: Weight of each of its sources in an ensemble; ``None`` is 1 for all.
     """
 
@@ -32,6 +35,7 @@ class Engine:
     draw: Draw
     device: torch.device
     batch_size: int = 1
+    threads: int | None = None
     shares: tuple[float, ...] | None = None
 
     def predict(self, mixtures: Tensor) -> Tensor:
@@ -52,7 +56,7 @@ class Engine:
         apart = channels != self.network.config.channels
         reads = mixtures.reshape(batch * channels, 1, length) if apart else mixtures
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), _threads(self.threads):
                 estimates = self.network(reads.to(self.device)).cpu()
         except torch.OutOfMemoryError as error:
             raise DeviceError(
@@ -62,3 +66,17 @@ class Engine:
         if apart:
             estimates = estimates.reshape(batch, channels, -1, estimates.shape[-1]).transpose(1, 2)
         return estimates
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Compute with so many threads; torch has one number for the whole process."""
+    before = torch.get_num_threads()
+    if count in (None, before):
+        yield
+        return
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,150 @@
+"""The options of commands, each with its unit and its bounds."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unmixcli.audio.subtype import Subtype
+from unmixcli.settings import Chunking
+
+INPUT, MODEL, CUT, OUTPUT = "Input", "Model", "How to cut", "Output"
+LONGEST_SEGMENT = 600.0
+
+
+class BitDepth(StrEnum):
+    """Bits per sample, as people say it."""
+
+    INT16 = "16"
+    INT24 = "24"
+    FLOAT32 = "32"
+
+    @property
+    def subtype(self) -> Subtype:
+        """How the writer calls it."""
+        return {"16": Subtype.INT16, "24": Subtype.INT24, "32": Subtype.FLOAT}[self.value]
+
+
+def _seconds(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a length in seconds")
+    return value
+
+
+def _share(value: float | None) -> float | None:
+    if value is not None and not 0 <= value < 1:
+        raise typer.BadParameter(f"{value} is not in [0, 1)")
+    return value
+
+
+Tracks = Annotated[
+    list[Path], typer.Argument(help="Audio files: wav, flac, ogg, mp3.", show_default=False)
+]
+Start = Annotated[
+    float,
+    typer.Option(min=0, callback=_seconds, help="Begin here, in seconds.", rich_help_panel=INPUT),
+]
+Duration = Annotated[
+    float | None,
+    typer.Option(
+        min=0, callback=_seconds, help="Take so many seconds only.", rich_help_panel=INPUT
+    ),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        "-n",
+        help="A model's name, or a .safetensors file. (default: mini)",
+        rich_help_panel=MODEL,
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MODEL)]
+BatchSize = Annotated[
+    int,
+    typer.Option(min=1, max=1024, help="Chunks per network call.", rich_help_panel=MODEL),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1024,
+        help="Threads on the CPU (default: one for small models, else torch's choice).",
+        rich_help_panel=MODEL,
+    ),
+]
+Shifts = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=100,
+        help="Shifted passes to average: better and slower; 0 is off. (default: the model's)",
+        rich_help_panel=CUT,
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Seed of the shifts.", rich_help_panel=CUT)]
+Segment = Annotated[
+    float | None,
+    typer.Option(
+        min=0.01,
+        max=LONGEST_SEGMENT,
+        callback=_seconds,
+        help="Length of a chunk, in seconds. (default: the model's)",
+        rich_help_panel=CUT,
+    ),
+]
+Overlap = Annotated[
+    float | None,
+    typer.Option(
+        callback=_share,
+        help="Share of a chunk that the next one covers again, in [0, 1). (default: the model's)",
+        rich_help_panel=CUT,
+    ),
+]
+ChunkingMode = Annotated[
+    Chunking,
+    typer.Option(
+        help="As the model's authors do, or so that the joins equal one long pass.",
+        rich_help_panel=CUT,
+    ),
+]
+Folder = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="Folder of the tracks' folders.", rich_help_panel=OUTPUT),
+]
+Stems = Annotated[
+    list[str] | None,
+    typer.Option("--stem", help="Write this stem only; repeatable.", rich_help_panel=OUTPUT),
+]
+TwoStems = Annotated[
+    str | None,
+    typer.Option(
+        metavar="STEM", help="Write this stem and the mixture without it.", rich_help_panel=OUTPUT
+    ),
+]
+Bits = Annotated[
+    BitDepth,
+    typer.Option(
+        "--bit-depth",
+        help="Of the files: 32 is float and keeps every value; 16 and 24 are integers and clip.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace existing stems.", rich_help_panel=OUTPUT)
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON document on stdout.", rich_help_panel=OUTPUT),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show errors only.", rich_help_panel=OUTPUT)
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show more notes.", rich_help_panel=OUTPUT)
+]

@@ -1,0 +1,88 @@
+"""The only module that prints: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from unmixcli.errors import UnmixError
+
+Advance = Callable[[int, int | None], None]
+"""Told how much is done, and of how much (``None`` where nobody knows)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """Where a command's words go.
+
+    Attributes:
+        as_json: Print one JSON document instead of lines.
+        quiet: Keep progress and notes to ourselves; errors still show.
+        verbose: Show more notes.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    def result(self, document: dict[str, Any], *, lines: list[str]) -> None:
+        """Print a command's result: ``document`` for programs, ``lines`` for people."""
+        # Names of files need not be text: write back the very bytes they came from.
+        sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+        if self.as_json:
+            print(json.dumps(document))
+        elif lines:
+            print("\n".join(lines))
+
+    def note(self, text: str) -> None:
+        """Tell a person who is watching what is going on."""
+        if not self.quiet:
+            _stderr().print(_harmless(f"note: {text}"), style="dim")
+
+    def detail(self, text: str) -> None:
+        """Tell a person who wants to know more."""
+        if self.verbose:
+            self.note(text)
+
+    def error(self, error: UnmixError) -> None:
+        """Say what went wrong and what to do next, a line each."""
+        stderr = _stderr()
+        stderr.print(_harmless(f"error: {error}"), style="red")
+        if error.hint:
+            stderr.print(_harmless(f"hint: {error.hint}"))
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Advance | None]:
+        """Show a bar while the block runs, on a terminal only."""
+        console = _stderr()
+        if self.quiet or self.as_json or not console.is_terminal:
+            yield None
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(_harmless(label), total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def _harmless(text: str) -> str:
+    """Escape what a file's name could do to a terminal, and keep one line one line."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text.encode("utf-8", "backslashreplace").decode()
+    )
