@@ -12,8 +12,8 @@ import pytest
 import soundfile
 import torch
 
+from unmixcli.audio.encoding.quantise import quantise
 from unmixcli.audio.format import AudioFormat
-from unmixcli.audio.quantise import quantise
 from unmixcli.audio.writer import StemWriter, Subtype, check_output
 from unmixcli.errors import OutputError
 

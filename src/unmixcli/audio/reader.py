@@ -16,15 +16,15 @@ import soundfile
 import torch
 from torch import Tensor
 
-from unmixcli.audio import completeness
 from unmixcli.audio.blocks import BLOCK
-from unmixcli.audio.finite import require_finite
+from unmixcli.audio.decoding import completeness
+from unmixcli.audio.decoding.finite import require_finite
+from unmixcli.audio.decoding.mp3 import find_frame, length_header
+from unmixcli.audio.decoding.opening import identity, open_regular
+from unmixcli.audio.decoding.prefixed import PrefixedFile
+from unmixcli.audio.decoding.silence import silenced
+from unmixcli.audio.decoding.sniff import Container, skip_id3, sniff
 from unmixcli.audio.format import AudioFormat
-from unmixcli.audio.mp3 import find_frame, length_header
-from unmixcli.audio.opening import identity, open_regular
-from unmixcli.audio.prefixed import PrefixedFile
-from unmixcli.audio.silence import silenced
-from unmixcli.audio.sniff import Container, skip_id3, sniff
 from unmixcli.errors import AudioError, UsageError
 
 _RATES = range(1_000, 768_001)

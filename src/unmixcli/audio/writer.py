@@ -13,11 +13,11 @@ import numpy as np
 import soundfile
 from torch import Tensor
 
+from unmixcli.audio.encoding.outputs import check_output, check_space, stem_file
+from unmixcli.audio.encoding.part_folder import PartFolder
+from unmixcli.audio.encoding.peak import clear_peak_time
+from unmixcli.audio.encoding.quantise import quantise
 from unmixcli.audio.format import AudioFormat
-from unmixcli.audio.outputs import check_output, check_space, stem_file
-from unmixcli.audio.part_folder import PartFolder
-from unmixcli.audio.peak import clear_peak_time
-from unmixcli.audio.quantise import quantise
 from unmixcli.audio.subtype import Subtype
 from unmixcli.errors import OutputError
 

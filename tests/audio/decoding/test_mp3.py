@@ -6,7 +6,7 @@ import pytest
 import soundfile
 import torch
 
-from unmixcli.audio.mp3 import FrameHeader, find_frame, length_header
+from unmixcli.audio.decoding.mp3 import FrameHeader, find_frame, length_header
 from unmixcli.audio.reader import AudioReader
 
 

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from unmixcli.audio.part_folder import PartFolder
+from unmixcli.audio.encoding.part_folder import PartFolder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="folders cannot be locked there")
 

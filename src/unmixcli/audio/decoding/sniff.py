@@ -3,7 +3,7 @@
 from enum import StrEnum
 from io import BufferedReader
 
-from unmixcli.audio.mp3 import find_frame
+from unmixcli.audio.decoding.mp3 import find_frame
 
 
 class Container(StrEnum):

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from io import BufferedReader
 
-from unmixcli.audio.sniff import Container
+from unmixcli.audio.decoding.sniff import Container
 
 _UNKNOWN = frozenset({0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF, 0x80000000})
 """Sizes that programs write into a pipe, not knowing yet (ffmpeg, sox, arecord)."""
