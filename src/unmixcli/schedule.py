@@ -8,7 +8,6 @@ the shift trick draws its offsets. All of that is said here, so that one rule
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -46,6 +45,10 @@ class Normalise(StrEnum):
     TRACK = "track"  # less the mean, over the standard deviation, of the mono mixture
 
 
+STEEPEST = 4.0
+"""Largest exponent of a cross-fade; far above it the ends of a long one vanish in float32."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """A recipe for cutting a track of any length; lengths in samples at the model's rate.
@@ -73,14 +76,18 @@ class Schedule:
     normalise: Normalise = Normalise.NONE
 
     def __post_init__(self) -> None:
-        if self.segment is not None and not (isinstance(self.segment, int) and self.segment >= 1):
-            raise ConfigError(f"segment must be a count of samples, got {self.segment!r}")
+        if self.segment is not None:
+            _require_count("segment", self.segment, least=1)
+        _require_count("shifts", self.shifts, least=0)
+        _require_count("max_shift", self.max_shift, least=0)
         if not 0 <= self.overlap < 1:
             raise ConfigError(f"overlap must be in [0, 1), got {self.overlap}")
-        if not (math.isfinite(self.power) and self.power >= 0):
-            raise ConfigError(f"power must not be negative, got {self.power}")
-        if self.shifts < 0 or self.max_shift < 0:
-            raise ConfigError(f"shifts must not be negative, got {self.shifts}")
+        if not 0 <= self.power <= STEEPEST:
+            raise ConfigError(f"power must be in 0..{STEEPEST}, got {self.power}")
+        if self.shifts and not self.max_shift:
+            raise ConfigError("there are no shifts without a max_shift")
+        if self.shift_scope is ShiftScope.WINDOW and self.shifts > self.max_shift:
+            raise ConfigError(f"cannot draw {self.shifts} of {self.max_shift} shifts")
 
     def to_json(self) -> dict[str, Any]:
         """Return the schedule as plain JSON values."""
@@ -109,3 +116,8 @@ class Schedule:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"invalid schedule: {error}") from error
+
+
+def _require_count(name: str, value: int, *, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"{name} must be an integer of at least {least}, got {value!r}")

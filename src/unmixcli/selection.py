@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -13,15 +14,17 @@ class Selection:
     """A choice of stems.
 
     Attributes:
-        stems: Sources to keep, in this order; empty keeps all.
-        two_stems: Keep this source and the mixture without it; empty is off.
+        stems: Sources to keep, in this order; empty keeps all. One name is enough for one.
+        two_stems: Keep this source and the mixture without it; ``None`` is off.
     """
 
-    stems: tuple[str, ...] = ()
-    two_stems: str = ""
+    stems: Sequence[str] = ()
+    two_stems: str | None = None
 
     def __post_init__(self) -> None:
-        if self.stems and self.two_stems:
+        stems = (self.stems,) if isinstance(self.stems, str) else tuple(self.stems)
+        object.__setattr__(self, "stems", stems)
+        if self.stems and self.two_stems is not None:
             raise UsageError(
                 "choose stems or two stems, not both", hint="leave out --stem or --two-stems"
             )
@@ -29,7 +32,7 @@ class Selection:
     @property
     def complement(self) -> bool:
         """Whether the last stem is the mixture less the others."""
-        return bool(self.two_stems)
+        return self.two_stems is not None
 
     def names(self, sources: tuple[str, ...]) -> tuple[str, ...]:
         """Return the stems' names, in order.
@@ -38,7 +41,7 @@ class Selection:
             UsageError: The model has no such source.
         """
         chosen = tuple(sources[row] for row in self.rows(sources))
-        return (*chosen, complement_of(self.two_stems)) if self.complement else chosen
+        return chosen if self.two_stems is None else (*chosen, complement_of(self.two_stems))
 
     def rows(self, sources: tuple[str, ...]) -> list[int]:
         """Return where the chosen sources are on the model's source axis.
@@ -46,7 +49,7 @@ class Selection:
         Raises:
             UsageError: The model has no such source.
         """
-        wanted = (self.two_stems,) if self.two_stems else self.stems or sources
+        wanted = (self.stems or sources) if self.two_stems is None else (self.two_stems,)
         for name in wanted:
             if name not in sources:
                 near = get_close_matches(name, sources, n=1)

@@ -9,11 +9,12 @@ One line, each step an iterator over blocks, nothing turns back::
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from threading import Event
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,15 +25,15 @@ from unmixcli.audio.conversion import Conversion
 from unmixcli.audio.format import AudioFormat
 from unmixcli.audio.level import UNIT_LEVEL, measure
 from unmixcli.audio.reader import AudioReader
-from unmixcli.audio.track import TensorTrack, Track
+from unmixcli.audio.track import MEMORY, TensorTrack, Track
 from unmixcli.audio.writer import StemWriter
-from unmixcli.errors import AudioError, Cancelled, ConfigError
+from unmixcli.errors import ConfigError
 from unmixcli.inference.device import resolve
 from unmixcli.inference.engine import Engine
 from unmixcli.inference.plan import ChunkPlan, seamless
 from unmixcli.inference.shifts import seeded
 from unmixcli.inference.stream import separate_stream
-from unmixcli.network import Network
+from unmixcli.progress import Progress, cancellable, reported
 from unmixcli.report import SeparationReport
 from unmixcli.schedule import Normalise, Schedule
 from unmixcli.selection import Selection
@@ -42,9 +43,6 @@ from unmixcli.weights import loader
 SMALL = 8_000_000
 """Weights below which a network runs on one thread: on a busy computer a second thread
 made the embedded model ten times slower, and on an idle one it costs a quarter more."""
-
-Progress = Callable[[int, int], None]
-"""Called with samples done and samples in all, at the track's own rate."""
 
 
 class Separator:
@@ -64,7 +62,8 @@ class Separator:
         self.settings = settings or Settings()
         self.device = resolve(self.settings.device)
         self.schedule = _schedule(model, self.settings)
-        model.network.to(self.device)
+        self.threads = self.settings.threads or (1 if model.weights < SMALL else None)
+        model.to(self.device)
 
     @classmethod
     def from_manifest(cls, name: str = loader.DEFAULT, **settings: Any) -> Separator:
@@ -72,7 +71,7 @@ class Separator:
 
         Args:
             name: A name of the manifest, or the path of a ``.safetensors`` file.
-            **settings: Fields of :class:`Settings`.
+            **settings: Fields of :class:`Settings`, such as ``shifts=2, device="cpu"``.
         """
         return cls(loader.load(name), Settings(**settings))
 
@@ -88,21 +87,23 @@ class Separator:
 
     def separate_file(
         self,
-        track: Path,
-        folder: Path,
+        track: str | PathLike[str],
+        folder: str | PathLike[str],
         *,
+        selection: Selection | None = None,
         output: Output | None = None,
         start: float = 0.0,
         duration: float | None = None,
         progress: Progress | None = None,
         cancel: Event | None = None,
     ) -> SeparationReport:
-        """Write one WAV file per stem, at the track's own rate, channels and length.
+        """Write ``folder/<stem>.wav``, at the track's own rate, channels and length.
 
         Args:
             track: File to read.
-            folder: Folder to write into; made if need be.
-            output: Which stems, and in which format.
+            folder: Folder of the stems themselves; made if need be.
+            selection: Which stems; all by default.
+            output: How to write them.
             start: Where in the track to begin, in seconds.
             duration: How much of it to take, in seconds; ``None`` is all.
             progress: Told of every block written.
@@ -114,14 +115,13 @@ class Separator:
             WeightsError: The network gives values that are not finite.
             Cancelled: ``cancel`` was set; nothing is left behind.
         """
-        output = output or Output()
-        names = output.selection.names(self.sources)
+        track, output, selection = Path(track), output or Output(), selection or Selection()
         began = time.monotonic()
         with (
             AudioReader(track, start=start, duration=duration) as reader,
             StemWriter(
-                folder,
-                names,
+                Path(folder),
+                selection.names(self.sources),
                 reader.format,
                 reader.frames,
                 subtype=output.subtype,
@@ -129,9 +129,8 @@ class Separator:
             ) as writer,
         ):
             check_channels(track, reader.format.channels, self.model.config.channels)
-            for block in _watched(
-                self.stream(reader, output.selection), reader.frames, progress, cancel
-            ):
+            stems = self.stream(reader, selection, cancel)
+            for block in reported(stems, reader.frames, progress):
                 writer.write(block)
         return SeparationReport(
             track=track,
@@ -154,36 +153,36 @@ class Separator:
         """Return the estimates of a mixture in memory, at its own rate.
 
         Args:
-            mixture: (channels, samples), float.
+            mixture: (channels, samples), floats; a numpy array will do.
             sample_rate: Its rate, in Hz.
-            selection: Which stems.
+            selection: Which stems; all by default.
             progress: Told of every block.
             cancel: Set it to stop.
 
         Returns:
-            By stem, (channels, samples).
+            By stem, (channels, samples), float32.
 
         Raises:
-            AudioError: The mixture is empty, not finite or has channels the
+            AudioError: The mixture is empty, not finite, or has channels that the
                 model cannot read.
+            Cancelled: ``cancel`` was set.
         """
-        if mixture.ndim != 2 or 0 in mixture.shape:
-            raise AudioError(f"a mixture is (channels, samples), got {tuple(mixture.shape)}")
-        if not torch.isfinite(mixture).all():
-            raise AudioError("the mixture contains values that are not finite")
+        track = TensorTrack.of(mixture, sample_rate)
         selection = selection or Selection()
-        check_channels(Path("mixture"), mixture.shape[0], self.model.config.channels)
-        track = TensorTrack(mixture.float().cpu(), AudioFormat(sample_rate, mixture.shape[0]))
-        blocks = _watched(self.stream(track, selection), track.frames, progress, cancel)
-        estimates = torch.cat(list(blocks), dim=-1)
+        check_channels(MEMORY, track.format.channels, self.model.config.channels)
+        stems = self.stream(track, selection, cancel)
+        estimates = torch.cat([*reported(stems, track.frames, progress)], dim=-1)
         return dict(zip(selection.names(self.sources), estimates, strict=True))
 
-    def stream(self, track: Track, selection: Selection) -> Iterator[Tensor]:
+    def stream(
+        self, track: Track, selection: Selection, cancel: Event | None = None
+    ) -> Iterator[Tensor]:
         """Yield the chosen stems of a track, (stems, channels, any length).
 
         Two things need a pass of their own over the track: its level, where the model
         wants that, and what is left of it beside a stem.
         """
+        track = cancellable(track, cancel)
         rows = selection.rows(self.sources)
         conversion = Conversion(track.format, self.format)
         total = conversion.length(track.frames)
@@ -192,14 +191,14 @@ class Separator:
             return conversion.inward(track.blocks(), total)
 
         level = measure(mixture()) if self.schedule.normalise is Normalise.TRACK else UNIT_LEVEL
-        estimates = separate_stream(level.apply(mixture()), total, self.engines())
+        estimates = separate_stream(level.apply(mixture()), total, self.engines(cancel))
         chosen = (block[rows] for block in level.undo(estimates))
         stems = conversion.outward(chosen, len(rows), track.frames)
         return _with_complement(stems, track) if selection.complement else stems
 
-    def engines(self) -> Sequence[Engine]:
+    def engines(self, cancel: Event | None = None) -> Sequence[Engine]:
         """Return what runs the model, with shift offsets drawn from the seed anew."""
-        network = cast(Network, self.model.network)
+        network = self.model.network
         return [
             Engine(
                 name=self.model.name,
@@ -208,22 +207,17 @@ class Separator:
                 draw=seeded(self.schedule, self.settings.seed),
                 device=self.device,
                 batch_size=self.settings.batch_size,
-                threads=self.settings.threads or (1 if self._small else None),
+                threads=self.threads,
+                cancel=cancel,
             )
         ]
-
-    @property
-    def _small(self) -> bool:
-        """Whether threads would wait for each other longer than they compute."""
-        weights = sum(parameter.numel() for parameter in self.model.network.parameters())
-        return self.device.type == "cpu" and weights < SMALL
 
 
 def _schedule(model: loader.Model, settings: Settings) -> Schedule:
     """Return the model's schedule with the user's changes."""
     schedule = model.schedule
     if settings.segment is not None:
-        samples = round(settings.segment * model.config.sample_rate)
+        samples = max(round(settings.segment * model.config.sample_rate), 1)
         schedule = replace(schedule, segment=samples)
     if settings.chunking is Chunking.SEAMLESS:
         if settings.shifts or settings.overlap:
@@ -231,7 +225,7 @@ def _schedule(model: loader.Model, settings: Settings) -> Schedule:
                 "seamless chunks need neither shifts nor overlap",
                 hint="leave out --shifts and --overlap, or '--chunking seamless'",
             )
-        return seamless(cast(Network, model.network), schedule, model.name)
+        return seamless(model.network, schedule, model.name)
     if settings.overlap is not None:
         schedule = replace(schedule, overlap=settings.overlap)
     if settings.shifts is not None:
@@ -240,19 +234,6 @@ def _schedule(model: loader.Model, settings: Settings) -> Schedule:
 
 
 def _with_complement(estimates: Iterator[Tensor], track: Track) -> Iterator[Tensor]:
-    """Add what is left of the mixture, so that both sum to the file exactly."""
+    """Add what is left of the mixture, so that all sum to the file, to float rounding."""
     for estimate, mixture in zip(rechunk(estimates), rechunk(track.blocks()), strict=True):
         yield torch.cat([estimate, (mixture - estimate.sum(dim=0))[None]])
-
-
-def _watched(
-    blocks: Iterator[Tensor], total: int, progress: Progress | None, cancel: Event | None
-) -> Iterator[Tensor]:
-    done = 0
-    for block in blocks:
-        yield block
-        done += block.shape[-1]
-        if progress:
-            progress(done, total)
-        if cancel and cancel.is_set():
-            raise Cancelled("cancelled")

@@ -1,12 +1,15 @@
-"""How to run a model, and what to write of it: plain data that the user chooses."""
+"""How to run a model, and how to write its stems: plain data that the user chooses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from unmixcli.audio.subtype import Subtype
-from unmixcli.selection import Selection
+from unmixcli.errors import ConfigError
+
+LONGEST_SEGMENT = 600.0
+"""In seconds; more would only take memory."""
 
 
 class Chunking(StrEnum):
@@ -30,6 +33,9 @@ class Settings:
         batch_size: Most chunks of one network call.
         threads: Threads of a network on the CPU; ``None`` is one for a small network and
             what torch thinks best for a large one.
+
+    Raises:
+        ConfigError: A value is impossible.
     """
 
     shifts: int | None = None
@@ -41,17 +47,46 @@ class Settings:
     batch_size: int = 1
     threads: int | None = None
 
+    def __post_init__(self) -> None:
+        _require_member("chunking", self.chunking, Chunking)
+        object.__setattr__(self, "chunking", Chunking(self.chunking))
+        _require_count("shifts", self.shifts, least=0)
+        _require_count("batch_size", self.batch_size, least=1)
+        _require_count("threads", self.threads, least=1)
+        if not isinstance(self.seed, int):
+            raise ConfigError(f"seed must be an integer, got {self.seed!r}")
+        if self.segment is not None and not 0 < self.segment <= LONGEST_SEGMENT:
+            raise ConfigError(f"segment must be in 0..{LONGEST_SEGMENT} s, got {self.segment}")
+        if self.overlap is not None and not 0 <= self.overlap < 1:
+            raise ConfigError(f"overlap must be in [0, 1), got {self.overlap}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """What to write.
+    """How to write stems.
 
     Attributes:
-        selection: Which stems.
-        subtype: Sample format of the files.
+        subtype: Sample format of the files: ``16``, ``24``, or ``32`` for float.
         overwrite: Replace existing files.
+
+    Raises:
+        ConfigError: There is no such format.
     """
 
-    selection: Selection = field(default_factory=Selection)
     subtype: Subtype = Subtype.FLOAT
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        _require_member("subtype", self.subtype, Subtype)
+        object.__setattr__(self, "subtype", Subtype(self.subtype))
+
+
+def _require_member(name: str, value: str, kind: type[StrEnum]) -> None:
+    known = [member.value for member in kind]
+    if value not in known:
+        raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+
+
+def _require_count(name: str, value: int | None, *, least: int) -> None:
+    if value is not None and not (isinstance(value, int) and value >= least):
+        raise ConfigError(f"{name} must be an integer of at least {least}, got {value!r}")

@@ -12,9 +12,11 @@ import pytest
 import soundfile
 import torch
 
+from unmixcli.audio.encoding.outputs import check_output
 from unmixcli.audio.encoding.quantise import quantise
 from unmixcli.audio.format import AudioFormat
-from unmixcli.audio.writer import StemWriter, Subtype, check_output
+from unmixcli.audio.subtype import Subtype
+from unmixcli.audio.writer import StemWriter
 from unmixcli.errors import OutputError
 
 STEREO = AudioFormat(44_100, 2)

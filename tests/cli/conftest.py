@@ -28,7 +28,6 @@ def run(monkeypatch, capfd) -> Callable[..., Finished]:
     """Run ``unmixcli`` with arguments, in this process; streams are read at file level."""
     monkeypatch.setenv("UNMIXCLI_OFFLINE", "1")
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(sys.stdout, "reconfigure", lambda **_: None, raising=False)
 
     def run(*arguments: object) -> Finished:
         monkeypatch.setattr(sys, "argv", ["unmixcli", *map(str, arguments)])

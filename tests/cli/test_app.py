@@ -38,12 +38,21 @@ def test_tracks_are_wanted(run):
     assert run("separate").code == 2
 
 
-def test_help_takes_less_than_a_third_of_a_second_of_cpu():
-    """Generous, since the machine may be busy: a torch import alone is over a second."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "unmixcli", "--help"]
-    subprocess.run(command, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+def test_a_file_without_a_command_says_what_to_type(run, track):
+    finished = run(track)
 
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert used < 0.6
+    assert finished.code == 2
+    assert finished.stderr.splitlines()[1] == f"hint: type 'unmixcli separate {track}'"
+
+
+def test_help_takes_less_than_a_third_of_a_second_of_cpu():
+    """The least of several runs: a busy machine makes some of them slower."""
+    command = [sys.executable, "-m", "unmixcli", "--help"]
+    used = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+    assert min(used) < 0.3

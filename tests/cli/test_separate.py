@@ -79,6 +79,21 @@ def test_json_is_one_document_on_stdout(run, track, tmp_path):
     assert document["failures"] == []
 
 
+def test_options_reach_the_model(run, track, tmp_path):
+    finished = run(
+        *("separate", track, "-o", tmp_path, "--json", "--segment", 2.5, "--overlap", 0.1),
+        *("--shifts", 2, "--seed", 9, "--batch-size", 3, "--threads", 2, "--start", 0.1),
+        *("--duration", 0.5, "--bit-depth", 24),
+    )
+
+    document = json.loads(finished.stdout)
+    assert document["schedule"]["segment"] == 110_250
+    assert document["schedule"]["overlap"] == 0.1
+    assert document["schedule"]["shifts"] == 2
+    assert (document["seed"], document["batch_size"], document["threads"]) == (9, 3, 2)
+    assert (document["start"], document["duration"], document["bit_depth"]) == (0.1, 0.5, 24)
+
+
 def test_a_native_file_is_a_model(run, track, tmp_path):
     [file] = loader.manifest.find("mini").files
     copy = tmp_path / "mine.safetensors"
@@ -305,6 +320,8 @@ def test_a_folder_that_cannot_be_made(run, track, tmp_path):
         (["--two-stems", "piano"], 2, "drums, bass, other, vocals"),
         (["--stem", "bass", "--two-stems", "bass"], 2, "not both"),
         (["--device", "cuda:7"], 8, "no device 'cuda:7'"),
+        (["-d", "mps:1"], 8, "no device 'mps:1'"),
+        (["--two-stems", ""], 2, "no source ''"),
         (["--chunking", "seamless"], 6, "'mini' cannot be cut seamlessly"),
     ],
     ids=str,
@@ -354,7 +371,7 @@ def test_a_signal_leaves_nothing_behind(start, tmp_path, sent, code):
     process.send_signal(sent)
 
     assert process.wait(30) == code
-    assert written(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_kill_leaves_nothing_under_a_final_name(run, start, tmp_path):

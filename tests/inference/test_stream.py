@@ -238,12 +238,31 @@ def test_values_that_are_not_finite_name_the_model_and_the_place(rng):
         separate(network, noise(rng, 2, 1000), PUBLISHED)
 
 
-def test_a_device_out_of_memory_says_what_to_make_smaller(rng):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("MPS backend out of memory"),
+        MemoryError(),
+    ],
+    ids=["cuda", "cpu", "mps", "python"],
+)
+def test_a_device_out_of_memory_says_what_to_make_smaller(rng, error):
     class Hungry(EchoNetwork):
         def forward(self, mixture):
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
 
     with pytest.raises(DeviceError, match="out of memory at 1 x 400 samples") as caught:
         separate(Hungry(config()), noise(rng, 2, 1000), PUBLISHED)
 
     assert "--segment" in str(caught.value.hint)
+
+
+def test_what_else_goes_wrong_in_a_network_is_not_hidden(rng):
+    class Wrong(EchoNetwork):
+        def forward(self, mixture):
+            raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        separate(Wrong(config()), noise(rng, 2, 1000), PUBLISHED)

@@ -114,13 +114,18 @@ def test_only_https_is_opened(mirror, monkeypatch, address):
         store.fetch(entry, replace(entry.files[0], path=address))
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"PK\x03\x04", b"\x80\x02c"])
-def test_a_state_that_is_none_is_refused(mirror, content):
+def serve(mirror, monkeypatch, content: bytes) -> None:
+    """Let the mirror and the manifest agree on other bytes."""
     entry, source = mirror
     source.write_bytes(content)
     prefix = hashlib.sha256(content).hexdigest()[:8]
-    path = store.fetch(entry, replace(entry.files[0], sha256_prefix=prefix))
-    assert path.read_bytes() == content
+    changed = replace(entry, files=(replace(entry.files[0], sha256_prefix=prefix),))
+    monkeypatch.setattr(manifest, "models", lambda: {"tiny": changed})
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"PK\x03\x04", b"\x80\x02c"])
+def test_a_state_that_is_none_is_refused(mirror, monkeypatch, content):
+    serve(mirror, monkeypatch, content)
 
     with pytest.raises(WeightsError, match="cannot read"):
         loader.load("tiny")
@@ -133,16 +138,25 @@ class Gadget:
         return (print, ("executed",))
 
 
-def test_a_state_that_would_run_code_is_refused(mirror, capsys):
-    entry, source = mirror
-    torch.save({"weight": Gadget()}, source)
-    prefix = hashlib.sha256(source.read_bytes()).hexdigest()[:8]
-    store.fetch(entry, replace(entry.files[0], sha256_prefix=prefix))
+def test_a_state_that_would_run_code_is_refused(mirror, monkeypatch, tmp_path, capsys):
+    torch.save({"weight": Gadget()}, tmp_path / "gadget.th")
+    serve(mirror, monkeypatch, (tmp_path / "gadget.th").read_bytes())
 
     with pytest.raises(WeightsError, match="cannot read"):
         loader.load("tiny")
 
     assert capsys.readouterr().out == ""
+
+
+def test_a_file_changed_after_it_was_fetched_is_refused(mirror):
+    entry, _ = mirror
+    loader.load("tiny")
+    final = store.place(entry, entry.files[0])
+    network = architecture("demucs").build(configure("demucs", CONFIG))
+    torch.save(network.state_dict(), final)
+
+    with pytest.raises(WeightsError, match="is not what the manifest says"):
+        loader.load("tiny")
 
 
 def test_neither_a_name_nor_a_file_is_an_unknown_model():

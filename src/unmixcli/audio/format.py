@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+RATES = range(1_000, 768_001)
+"""Sample rates of music, in Hz; others are headers gone wrong."""
+
+MOST_CHANNELS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:

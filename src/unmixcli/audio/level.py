@@ -21,7 +21,8 @@ class Level:
 
     Attributes:
         mean: Mean of the mono mixture.
-        deviation: Its unbiased standard deviation; 0 for silence, DC, or one sample.
+        deviation: Its unbiased standard deviation; 0 where every sample of every channel
+            is the same, 1 where only their mean is (left = -right; a single sample).
     """
 
     mean: float
@@ -58,7 +59,9 @@ def measure(blocks: Iterable[Tensor]) -> Level:
         blocks: Consecutive blocks, (channels, any length), float32.
     """
     count, mean, squares = 0, 0.0, 0.0
+    lowest, highest = math.inf, -math.inf
     for block in rechunk(blocks):
+        lowest, highest = min(lowest, float(block.min())), max(highest, float(block.max()))
         mono = block.to(torch.float64).mean(dim=0)
         length = mono.shape[-1]
         block_mean = float(mono.mean())
@@ -70,5 +73,6 @@ def measure(blocks: Iterable[Tensor]) -> Level:
         count = total
     deviation = math.sqrt(squares / (count - 1)) if count > 1 else 0.0
     if deviation <= _ROUNDING * abs(mean):
-        deviation = 0.0
+        # Nothing to divide by; but what is in the side channel must not be multiplied by 0.
+        deviation = 1.0 if highest > lowest else 0.0
     return Level(mean, deviation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
@@ -18,17 +18,13 @@ from torch import Tensor
 
 from unmixcli.audio.blocks import BLOCK
 from unmixcli.audio.decoding import completeness
-from unmixcli.audio.decoding.finite import require_finite
-from unmixcli.audio.decoding.mp3 import find_frame, length_header
+from unmixcli.audio.decoding.mp3 import PrefixedFile, find_frame, length_header, silenced
 from unmixcli.audio.decoding.opening import identity, open_regular
-from unmixcli.audio.decoding.prefixed import PrefixedFile
-from unmixcli.audio.decoding.silence import silenced
 from unmixcli.audio.decoding.sniff import Container, skip_id3, sniff
-from unmixcli.audio.format import AudioFormat
+from unmixcli.audio.finite import require_finite
+from unmixcli.audio.format import MOST_CHANNELS, RATES, AudioFormat
 from unmixcli.errors import AudioError, UsageError
 
-_RATES = range(1_000, 768_001)
-_MOST_CHANNELS = 64
 _SUBTYPES = frozenset(
     {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"}
     | {"MS_ADPCM", "IMA_ADPCM", "VORBIS", "OPUS"}
@@ -66,6 +62,7 @@ class AudioReader:
     def __init__(self, path: Path, *, start: float = 0.0, duration: float | None = None) -> None:
         self.path = path
         self._passes: set[ExitStack] = set()
+        self._sources: list[PrefixedFile] = []
         self._prefix, self._music = b"", 0  # of an MP3: the header it lacks, and where it starts
         extent, ended = self._inspect()
         with self._decoder() as decoder:
@@ -152,11 +149,12 @@ class AudioReader:
         with _owned(open_regular(self.path)) as file:
             if identity(file) != self._identity:
                 raise AudioError(f"'{self.path}' changed while it was read")
-            source = (
-                PrefixedFile(self._prefix, file, self._music) if self._prefix else file.fileno()
-            )
+            source: int | PrefixedFile = file.fileno()
+            if self._prefix:
+                source = PrefixedFile(self._prefix, file, self._music)
+                self._sources.append(source)
             try:
-                with self._quiet():
+                with self._decoding():
                     decoder = soundfile.SoundFile(source, closefd=False)
             except soundfile.LibsndfileError as error:
                 reason = error.error_string.rstrip(".").lower()
@@ -166,8 +164,14 @@ class AudioReader:
             with closing(decoder):
                 yield decoder
 
-    def _quiet(self) -> AbstractContextManager[None]:
-        return silenced() if self._container is Container.MP3 else nullcontext()
+    @contextmanager
+    def _decoding(self) -> Iterator[None]:
+        """Wrap each call into libsndfile; raises what it could not pass on."""
+        with silenced() if self._container is Container.MP3 else nullcontext():
+            yield
+        for source in self._sources:
+            if source.failure is not None:
+                raise source.failure
 
     def _accept(self, decoder: soundfile.SoundFile) -> AudioFormat:
         """Refuse formats nobody records music in; most are headers gone wrong."""
@@ -176,14 +180,14 @@ class AudioReader:
                 f"'{self.path}' is encoded as {decoder.subtype}, which is not supported",
                 hint="convert it to WAV or FLAC",
             )
-        if decoder.samplerate not in _RATES:
+        if decoder.samplerate not in RATES:
             raise AudioError(
                 f"'{self.path}' has an unsupported rate of {decoder.samplerate} Hz",
-                hint=f"convert it to a rate in {_RATES[0]}..{_RATES[-1]} Hz",
+                hint=f"convert it to a rate in {RATES[0]}..{RATES[-1]} Hz",
             )
-        if not 1 <= decoder.channels <= _MOST_CHANNELS:
+        if not 1 <= decoder.channels <= MOST_CHANNELS:
             raise AudioError(
-                f"'{self.path}' has {decoder.channels} channels, more than {_MOST_CHANNELS}"
+                f"'{self.path}' has {decoder.channels} channels, more than {MOST_CHANNELS}"
             )
         if decoder.frames >= 1 << 62:  # libsndfile's "unknown"; it cannot read the end then
             raise AudioError(
@@ -222,7 +226,7 @@ class AudioReader:
     def _read(self, decoder: soundfile.SoundFile, wanted: int, position: int) -> Tensor:
         """Read exactly ``wanted`` samples, (channels, wanted)."""
         try:
-            with self._quiet():
+            with self._decoding():
                 samples = decoder.read(wanted, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:  # FLAC: lost sync, a wrong checksum
             raise self._damaged(position, decoder.frames) from error

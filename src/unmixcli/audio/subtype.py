@@ -6,16 +6,16 @@ from enum import StrEnum
 
 
 class Subtype(StrEnum):
-    """The encodings of stems."""
+    """The encodings of stems, by their bits."""
 
-    FLOAT = "float"  # 32 bits; nothing is rounded, values beyond ±1 survive
-    INT24 = "int24"
-    INT16 = "int16"
+    INT16 = "16"
+    INT24 = "24"
+    FLOAT = "32"  # nothing is rounded, values beyond ±1 survive
 
     @property
     def width(self) -> int:
         """Bytes per sample in the file."""
-        return {Subtype.FLOAT: 4, Subtype.INT24: 3, Subtype.INT16: 2}[self]
+        return int(self.value) // 8
 
     @property
     def encoding(self) -> str:

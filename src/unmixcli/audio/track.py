@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from unmixcli.audio.blocks import BLOCK
-from unmixcli.audio.format import AudioFormat
+from unmixcli.audio.finite import require_finite
+from unmixcli.audio.format import MOST_CHANNELS, RATES, AudioFormat
+from unmixcli.errors import AudioError
+
+MEMORY = Path("the mixture")
+"""What errors call a track that is no file."""
 
 
 class Track(Protocol):
@@ -37,6 +43,38 @@ class TensorTrack:
 
     mixture: Tensor
     format: AudioFormat
+
+    @classmethod
+    def of(cls, mixture: Tensor, sample_rate: int) -> TensorTrack:
+        """Take a mixture from a caller who may have made a mistake.
+
+        Args:
+            mixture: (channels, samples), floats; a numpy array will do.
+            sample_rate: Its rate, in Hz.
+
+        Raises:
+            AudioError: It is not a mixture, or not finite, or the rate is none.
+        """
+        tensor = torch.as_tensor(mixture).detach().cpu()
+        if tensor.ndim != 2 or 0 in tensor.shape:
+            raise AudioError(f"a mixture is (channels, samples), got {tuple(tensor.shape)}")
+        if tensor.shape[0] > MOST_CHANNELS:
+            raise AudioError(
+                f"a mixture of {tensor.shape[0]} channels",
+                hint="transpose it: a mixture is (channels, samples)",
+            )
+        if not tensor.is_floating_point():
+            raise AudioError(
+                f"a mixture is of floats in [-1, 1], got {tensor.dtype}",
+                hint="divide integers by their full scale, such as 32768",
+            )
+        if not isinstance(sample_rate, int) or sample_rate not in RATES:
+            raise AudioError(
+                f"unsupported rate of {sample_rate!r} Hz",
+                hint=f"rates are integers in {RATES[0]}..{RATES[-1]} Hz",
+            )
+        require_finite(MEMORY, tensor, 0, sample_rate)
+        return cls(tensor.float(), AudioFormat(sample_rate, tensor.shape[0]))
 
     @property
     def frames(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,8 +20,6 @@ from unmixcli.audio.encoding.quantise import quantise
 from unmixcli.audio.format import AudioFormat
 from unmixcli.audio.subtype import Subtype
 from unmixcli.errors import OutputError
-
-__all__ = ["StemWriter", "Subtype", "check_output"]
 
 _HEADER = 4_096
 """Bytes allowed for what is not samples; the true header is about a hundred."""
@@ -76,17 +74,19 @@ class StemWriter:
         self._overwrite = overwrite
         self._written = 0
         self._sinks: list[_Sink] = []
+        self._part = PartFolder(Path(os.path.realpath(folder)))
 
     def __enter__(self) -> Self:
-        with ExitStack() as undo:
+        try:
             with _reported(self._folder):
-                self._part = PartFolder(Path(os.path.realpath(self._folder)))
-            undo.callback(self._discard)
+                self._part.open()
             for path in self.paths.values():
                 with _reported(path):
                     self._sinks.append(self._sink(self._part.path / path.name))
-            undo.pop_all()
-        return self
+            return self
+        except BaseException:  # a Ctrl-C, too
+            self._discard()
+            raise
 
     def __exit__(
         self,
@@ -94,11 +94,14 @@ class StemWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with ExitStack() as undo:
-            undo.callback(self._discard)
+        whole = False
+        try:
             if kind is None:
                 self._commit()
-                undo.pop_all()
+                whole = True
+        finally:
+            if not whole:
+                self._discard()
 
     def write(self, estimates: Tensor) -> None:
         """Append a block to every stem.

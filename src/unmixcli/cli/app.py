@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import typer
 from unmixcli import __version__
 from unmixcli.cli.output import Printer
 from unmixcli.cli.separate import separate
-from unmixcli.errors import UnmixError
+from unmixcli.errors import UnmixError, UsageError
 
 TERMINATED = 128 + signal.SIGTERM
 
@@ -42,6 +43,7 @@ def main() -> None:
     """Run the app; turn intended errors into a message and their exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        _require_command(sys.argv[1:])
         app()
     except UnmixError as error:
         Printer().error(error)
@@ -51,3 +53,15 @@ def main() -> None:
 def _terminate(signum: int, frame: FrameType | None) -> None:
     """Leave through every ``finally``, so that nothing half-written stays behind."""
     sys.exit(TERMINATED)
+
+
+def _require_command(arguments: list[str]) -> None:
+    """Tell who leaves the command out, as other separators let them, what to type.
+
+    Raises:
+        UsageError: The first argument is a file.
+    """
+    if arguments and Path(arguments[0]).is_file():
+        raise UsageError(
+            f"no command '{arguments[0]}'", hint=f"type 'unmixcli separate {arguments[0]}'"
+        )

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from unmixcli.audio.subtype import Subtype
-from unmixcli.settings import Chunking
+from unmixcli.settings import LONGEST_SEGMENT, Chunking
 
 INPUT, MODEL, CUT, OUTPUT = "Input", "Model", "How to cut", "Output"
-LONGEST_SEGMENT = 600.0
+LONGEST_TRACK = 1e7
+"""In seconds; beyond it a number is a mistake, and would overflow."""
 
 
-class BitDepth(StrEnum):
-    """Bits per sample, as people say it."""
-
-    INT16 = "16"
-    INT24 = "24"
-    FLOAT32 = "32"
-
-    @property
-    def subtype(self) -> Subtype:
-        """How the writer calls it."""
-        return {"16": Subtype.INT16, "24": Subtype.INT24, "32": Subtype.FLOAT}[self.value]
-
-
-def _seconds(value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
+def _number(value: float | None) -> float | None:
+    if value is not None and math.isnan(value):
         raise typer.BadParameter(f"{value} is not a length in seconds")
     return value
 
@@ -46,12 +33,22 @@ Tracks = Annotated[
 ]
 Start = Annotated[
     float,
-    typer.Option(min=0, callback=_seconds, help="Begin here, in seconds.", rich_help_panel=INPUT),
+    typer.Option(
+        min=0,
+        max=LONGEST_TRACK,
+        callback=_number,
+        help="Begin here, in seconds.",
+        rich_help_panel=INPUT,
+    ),
 ]
 Duration = Annotated[
     float | None,
     typer.Option(
-        min=0, callback=_seconds, help="Take so many seconds only.", rich_help_panel=INPUT
+        min=0.001,
+        max=LONGEST_TRACK,
+        callback=_number,
+        help="Take so many seconds only.",
+        rich_help_panel=INPUT,
     ),
 ]
 ModelName = Annotated[
@@ -64,7 +61,10 @@ ModelName = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MODEL)]
+Device = Annotated[
+    str,
+    typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MODEL),
+]
 BatchSize = Annotated[
     int,
     typer.Option(min=1, max=1024, help="Chunks per network call.", rich_help_panel=MODEL),
@@ -93,7 +93,7 @@ Segment = Annotated[
     typer.Option(
         min=0.01,
         max=LONGEST_SEGMENT,
-        callback=_seconds,
+        callback=_number,
         help="Length of a chunk, in seconds. (default: the model's)",
         rich_help_panel=CUT,
     ),
@@ -127,8 +127,8 @@ TwoStems = Annotated[
         metavar="STEM", help="Write this stem and the mixture without it.", rich_help_panel=OUTPUT
     ),
 ]
-Bits = Annotated[
-    BitDepth,
+BitDepth = Annotated[
+    Subtype,
     typer.Option(
         "--bit-depth",
         help="Of the files: 32 is float and keeps every value; 16 and 24 are integers and clip.",

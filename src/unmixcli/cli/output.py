@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from unmixcli.errors import UnmixError
+from unmixcli.errors import OutputError, UnmixError
 
 Advance = Callable[[int, int | None], None]
 """Told how much is done, and of how much (``None`` where nobody knows)."""
@@ -34,12 +36,21 @@ class Printer:
 
     def result(self, document: dict[str, Any], *, lines: list[str]) -> None:
         """Print a command's result: ``document`` for programs, ``lines`` for people."""
-        # Names of files need not be text: write back the very bytes they came from.
-        sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
-        if self.as_json:
-            print(json.dumps(document))
-        elif lines:
-            print("\n".join(lines))
+        if sys.stdout is None:  # closed by whoever started us
+            return
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Names of files need not be text, nor fit what a pipe is taken to speak on
+            # Windows: write back the very bytes they came from.
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+        text = json.dumps(document) if self.as_json else "\n".join(lines)
+        try:
+            if text:
+                print(text, flush=True)
+        except OSError as error:
+            # Keep the interpreter from trying again, and complaining, at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
+                raise OutputError(f"cannot write the result to stdout: {error.strerror}") from error
 
     def note(self, text: str) -> None:
         """Tell a person who is watching what is going on."""
@@ -57,6 +68,8 @@ class Printer:
         stderr.print(_harmless(f"error: {error}"), style="red")
         if error.hint:
             stderr.print(_harmless(f"hint: {error.hint}"))
+        if self.verbose and error.__cause__ is not None:
+            self.note(f"the cause was {error.__cause__!r}")
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance | None]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
+from unmixcli import __version__
+from unmixcli.audio.subtype import Subtype
 from unmixcli.cli import options
 from unmixcli.cli.output import Printer
 from unmixcli.errors import PartialError, UnmixError, UsageError
@@ -35,14 +37,14 @@ def separate(
     output: options.Folder = Path("stems"),
     stem: options.Stems = None,
     two_stems: options.TwoStems = None,
-    bit_depth: options.Bits = options.BitDepth.FLOAT32,
+    bit_depth: options.BitDepth = Subtype.FLOAT,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Separate tracks into stems: OUTPUT/<track>/<stem>.wav."""
-    names = [name for given in stem or [] for name in given.split(",")]
+    stems = [name.strip() for given in stem or [] for name in given.split(",")]
     batch = Batch(
         printer=Printer(as_json=as_json, quiet=quiet, verbose=verbose),
         settings=Settings(
@@ -55,11 +57,8 @@ def separate(
             batch_size=batch_size,
             threads=threads,
         ),
-        output=Output(
-            selection=Selection(stems=tuple(names), two_stems=two_stems or ""),
-            subtype=bit_depth.subtype,
-            overwrite=overwrite,
-        ),
+        selection=Selection(stems=stems, two_stems=two_stems),
+        output=Output(subtype=bit_depth, overwrite=overwrite),
         start=start,
         duration=duration,
     )
@@ -93,6 +92,7 @@ class Batch:
 
     printer: Printer
     settings: Settings
+    selection: Selection
     output: Output
     start: float
     duration: float | None
@@ -104,7 +104,7 @@ class Batch:
         from unmixcli.weights import loader
 
         name = model or loader.DEFAULT
-        stems = self.output.selection.names(loader.sources(name))
+        stems = self.selection.names(loader.sources(name))
         ready = {
             track: folder for track, folder in folders.items() if self._ready(folder, track, stems)
         }
@@ -116,8 +116,8 @@ class Batch:
 
     def _ready(self, folder: Path, track: Path, stems: tuple[str, ...]) -> bool:
         """Look for what would fail anyway, before a model is loaded."""
+        from unmixcli.audio.encoding.outputs import check_output
         from unmixcli.audio.reader import AudioReader
-        from unmixcli.audio.writer import check_output
 
         try:
             with AudioReader(track, start=self.start, duration=self.duration):
@@ -145,6 +145,7 @@ class Batch:
                 report = separator.separate_file(
                     track,
                     folder,
+                    selection=self.selection,
                     output=self.output,
                     start=self.start,
                     duration=self.duration,
@@ -167,8 +168,11 @@ class Batch:
     def _print(self, separator: Separator | None) -> None:
         document: dict[str, Any] = {
             "schema": 1,
+            "version": __version__,
             **(_description(separator) if separator else {}),
-            "seed": self.settings.seed,
+            "start": self.start,
+            "duration": self.duration,
+            "bit_depth": int(self.output.subtype),
             "tracks": [report.as_dict() for report in self.reports],
             "failures": [
                 {"track": str(track), "error": str(error), "exit_code": error.exit_code}
@@ -180,12 +184,11 @@ class Batch:
 
     def _raise(self) -> None:
         """End with the exit code that says how the batch went; each failure is printed already."""
-        codes = {error.exit_code for error in self.failures.values()}
         failed, tried = len(self.failures), len(self.failures) + len(self.reports)
-        if codes and (self.reports or len(codes) > 1):
-            raise PartialError(f"{failed} of {tried} tracks failed")
-        if codes:
-            raise typer.Exit(codes.pop())
+        if failed and self.reports:
+            raise PartialError(f"{failed} of {tried} tracks failed", hint="the others are written")
+        for error in self.failures.values():
+            raise typer.Exit(error.exit_code)
 
 
 def _description(separator: Separator) -> dict[str, Any]:
@@ -199,5 +202,8 @@ def _description(separator: Separator) -> dict[str, Any]:
             "sources": list(separator.sources),
         },
         "schedule": separator.schedule.to_json(),
+        "seed": separator.settings.seed,
+        "batch_size": separator.settings.batch_size,
+        "threads": separator.threads,
         "device": str(separator.device),
     }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
 
 import torch
 from torch import Tensor
 
-from unmixcli.errors import DeviceError
+from unmixcli.errors import Cancelled, DeviceError
 from unmixcli.inference.plan import ChunkPlan, Draw
 from unmixcli.network import Network
 
@@ -26,6 +27,7 @@ class Engine:
         device: Where it runs; estimates come back to the CPU.
         batch_size: Most chunks of one network call.
         threads: Threads on the CPU; ``None`` leaves torch's own number.
+        cancel: Set it to stop before the next network call.
         shares: Weight of each of its sources in an ensemble; ``None`` is 1 for all.
     """
 
@@ -36,41 +38,60 @@ class Engine:
     device: torch.device
     batch_size: int = 1
     threads: int | None = None
+    cancel: Event | None = None
     shares: tuple[float, ...] | None = None
 
-    def predict(self, mixtures: Tensor) -> Tensor:
+    def predict(self, mixtures: Sequence[Tensor]) -> Tensor:
         """Estimate the sources of several reads of one length.
 
         A mono network given more channels separates each on its own.
 
         Args:
-            mixtures: (batch, channels, input).
+            mixtures: Each (channels, input).
 
         Returns:
             Estimates on the CPU, (batch, sources, channels, output).
 
         Raises:
             DeviceError: The device is out of memory.
+            Cancelled: The caller asked to stop.
         """
-        batch, channels, length = mixtures.shape
-        apart = channels != self.network.config.channels
-        reads = mixtures.reshape(batch * channels, 1, length) if apart else mixtures
+        if self.cancel and self.cancel.is_set():
+            raise Cancelled("cancelled")
+        channels, length = mixtures[0].shape
         try:
             with torch.inference_mode(), _threads(self.threads):
+                reads = torch.stack([*mixtures])
+                if apart := channels != self.network.config.channels:
+                    reads = reads.reshape(-1, 1, length)
                 estimates = self.network(reads.to(self.device)).cpu()
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
             raise DeviceError(
-                f"'{self.device}' is out of memory at {batch} x {length} samples",
+                f"'{self.device}' is out of memory at {len(mixtures)} x {length} samples",
                 hint="try a smaller --batch-size, a shorter --segment, or --device cpu",
             ) from error
         if apart:
-            estimates = estimates.reshape(batch, channels, -1, estimates.shape[-1]).transpose(1, 2)
+            estimates = estimates.reshape(len(mixtures), channels, -1, estimates.shape[-1])
+            return estimates.transpose(1, 2)
         return estimates
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Say whether that is what went wrong; only CUDA has a class of its own for it."""
+    said = str(error).lower()
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or "out of memory" in said or "allocate memory" in said
 
 
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """Compute with so many threads; torch has one number for the whole process."""
+    """Compute with so many threads.
+
+    torch has one number for the whole process: two separators that run at the same time
+    in two threads should ask for the same.
+    """
     before = torch.get_num_threads()
     if count in (None, before):
         yield

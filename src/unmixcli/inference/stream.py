@@ -84,8 +84,7 @@ def separate_stream(
     mixture, done, released = SlidingReader(blocks), 0, 0
     for batch in _batches(calls):
         mixture.forget(needed[done])
-        reads = torch.stack([mixture.read(chunk) for chunk, _, _ in batch])
-        estimates = batch[0][1].predict(reads)
+        estimates = batch[0][1].predict([mixture.read(chunk) for chunk, _, _ in batch])
         for (chunk, engine, number), estimate in zip(batch, estimates, strict=True):
             kept = estimate[..., chunk.offset : chunk.offset + chunk.stop - chunk.start]
             _require_finite(kept, chunk, engine)
@@ -118,7 +117,7 @@ def _batches(calls: list[Call]) -> Iterator[list[Call]]:
         if batch:
             first, runner, _ = batch[0]
             alike = chunk.read_stop - chunk.read_start == first.read_stop - first.read_start
-            if engine is not runner or not alike or len(batch) == runner.batch_size:
+            if engine is not runner or not alike or len(batch) >= runner.batch_size:
                 yield batch
                 batch = []
         batch.append(call)

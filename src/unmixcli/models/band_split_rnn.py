@@ -123,8 +123,12 @@ class BandSplitRNN(nn.Module):
         """
         level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + QUIET
         spectrum = self._spectrum(mixture / level)
-        estimates = self._waveform(spectrum[:, None] * self._masks(spectrum), mixture.shape[-1])
-        return estimates * level[:, None]
+        # One source at a time: all at once would hold four times as much, and be no faster.
+        estimates = [
+            self._waveform(mask * spectrum, mixture.shape[-1])
+            for mask in self._masks(spectrum).unbind(dim=1)
+        ]
+        return torch.stack(estimates, dim=1) * level[:, None]
 
     def _masks(self, spectrum: Tensor) -> Tensor:
         """Map (batch, 2, bins, frames) to masks, (batch, sources, 2, bins, frames)."""

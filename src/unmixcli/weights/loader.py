@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import torch
 from torch import nn
 
 from unmixcli.errors import ConfigError, UnknownModelError, WeightsError
@@ -25,14 +26,14 @@ class Model:
 
     Attributes:
         name: What the user called it.
-        network: In evaluation mode, on the CPU.
+        network: A torch module in evaluation mode, on the CPU.
         schedule: The published way to cut a track.
         licence: SPDX identifier of the weights.
         sha256: Hash of its file.
     """
 
     name: str
-    network: nn.Module
+    network: Network
     schedule: Schedule
     licence: str
     sha256: str
@@ -40,7 +41,20 @@ class Model:
     @property
     def config(self) -> ModelConfig:
         """The network's configuration."""
-        return cast(Network, self.network).config
+        return self.network.config
+
+    @property
+    def weights(self) -> int:
+        """How many weights the network has."""
+        return sum(parameter.numel() for parameter in self._module.parameters())
+
+    def to(self, device: torch.device) -> None:
+        """Move the network to a device."""
+        self._module.to(device)
+
+    @property
+    def _module(self) -> nn.Module:
+        return cast(nn.Module, self.network)
 
 
 def load(name: str, progress: store.Progress | None = None) -> Model:
@@ -58,7 +72,7 @@ def load(name: str, progress: store.Progress | None = None) -> Model:
         return _from_manifest(manifest.find(name), progress)
     path = _file(name)
     header, network = checkpoint.load(path)
-    return _model(path.stem, network, header.schedule, header.licence, path)
+    return _model(path.stem, network, header.schedule, header.licence, _digest(path))
 
 
 def sources(name: str) -> tuple[str, ...]:
@@ -102,9 +116,12 @@ def _file(name: str) -> Path:
 def _from_manifest(entry: manifest.ManifestEntry, progress: store.Progress | None) -> Model:
     [file] = entry.files
     path = store.fetch(entry, file, progress)
+    digest = _digest(path)
+    # The file may have been changed since it was fetched.
+    store.require_hash(file, digest, path.stat().st_size)
     if file.format == "native":
         header, network = checkpoint.load(path)
-        return _model(entry.name, network, header.schedule, entry.licence.spdx, path)
+        return _model(entry.name, network, header.schedule, entry.licence.spdx, digest)
     if file.format != "torch-state":
         raise WeightsError(f"'{entry.name}' is in a format not read yet: {file.format}")
     try:
@@ -113,10 +130,19 @@ def _from_manifest(entry: manifest.ManifestEntry, progress: store.Progress | Non
     except ConfigError as error:
         raise WeightsError(f"'{entry.name}' has an invalid manifest entry: {error}") from error
     network = checkpoint.fill(network, published.read_state(path), name=str(path))
-    return _model(entry.name, network, entry.schedule, entry.licence.spdx, path)
+    return _model(entry.name, network, entry.schedule, entry.licence.spdx, digest)
 
 
-def _model(name: str, network: nn.Module, schedule: Schedule, licence: str, path: Path) -> Model:
+def _model(name: str, network: nn.Module, schedule: Schedule, licence: str, digest: str) -> Model:
+    return Model(
+        name=name,
+        network=cast(Network, network),
+        schedule=schedule,
+        licence=licence,
+        sha256=digest,
+    )
+
+
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Model(name=name, network=network, schedule=schedule, licence=licence, sha256=digest)
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -56,26 +56,21 @@ def fetch(entry: ManifestEntry, file: WeightFile, progress: Progress | None = No
     final = place(entry, file)
     if final.is_file():
         return final
-    hint = (
-        f"connect and run again, or put the file there by hand: {file.path}; "
-        "the embedded model 'mini' needs no download"
-    )
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            _open(entry, final.name, file) as source,
-            tempfile.NamedTemporaryFile(dir=final.parent, suffix=".part", delete=False) as part,
-        ):
-            try:
-                digest = _copy(source, part, file.size, progress)
-                _require_hash(file, digest, Path(part.name).stat().st_size)
-                os.replace(part.name, final)  # noqa: PTH105
-            finally:
-                Path(part.name).unlink(missing_ok=True)
+        part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
+        try:
+            with _open(entry, final.name, file) as source, part.open("xb") as sink:
+                digest = _copy(source, sink, file.size, progress)
+            require_hash(file, digest, part.stat().st_size)
+            part.replace(final)
+        finally:
+            part.unlink(missing_ok=True)
     except (URLError, TimeoutError, OSError) as error:
         raise WeightsError(
             f"the weights of '{entry.name}' are not at '{final}' and cannot be fetched: {error}",
-            hint=hint,
+            hint=f"connect and run again, or put the file there by hand: {file.path}; "
+            "the embedded model 'mini' needs no download",
         ) from error
     return final
 
@@ -104,7 +99,12 @@ def _copy(source: IO[bytes], part: IO[bytes], size: int | None, progress: Progre
     return digest.hexdigest()
 
 
-def _require_hash(file: WeightFile, digest: str, size: int) -> None:
+def require_hash(file: WeightFile, digest: str, size: int) -> None:
+    """Refuse bytes that are not those of the manifest.
+
+    Raises:
+        WeightsError: Hash or size differ, or the manifest has no hash.
+    """
     wanted = file.sha256 or file.sha256_prefix
     if wanted is None:
         raise WeightsError(f"the manifest has no hash of '{file.path}'")
@@ -112,5 +112,5 @@ def _require_hash(file: WeightFile, digest: str, size: int) -> None:
         raise WeightsError(
             f"'{file.path}' is not what the manifest says: sha256 {digest}, {size} bytes; "
             f"expected {wanted}, {file.size or 'unknown'} bytes",
-            hint="the download was damaged or the file was changed: try again later",
+            hint="the file was damaged or changed: remove it, if it is there, and try again",
         )

@@ -1,12 +1,13 @@
 import struct
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from unmixcli.audio.decoding.mp3 import FrameHeader, find_frame, length_header
+from unmixcli.audio.decoding.mp3 import FrameHeader, PrefixedFile, find_frame, length_header
 from unmixcli.audio.reader import AudioReader
 
 
@@ -95,3 +96,37 @@ def test_an_hour_is_counted_in_a_moment(tmp_path):
 
     assert struct.unpack_from(">I", header, 36 + 8) == (138_000,)
     assert time.process_time() - start < 3
+
+
+def test_an_interruption_while_decoding_is_not_the_end_of_the_file(headerless, monkeypatch):
+    """libsndfile swallows exceptions of our own file; a Ctrl-C must not become a short track."""
+    reads = 0
+    original = PrefixedFile._at
+
+    def interrupted(self, start, size):
+        nonlocal reads
+        reads += 1
+        if reads == 8:
+            raise KeyboardInterrupt
+        return original(self, start, size)
+
+    with AudioReader(headerless) as reader:
+        monkeypatch.setattr(PrefixedFile, "_at", interrupted)
+        reads = 0
+        with pytest.raises(KeyboardInterrupt):
+            list(reader.blocks(1000))
+
+
+def test_counting_the_frames_of_a_long_file_holds_little_of_it(tmp_path):
+    frame = b"\xff\xfb\xe0\x44".ljust(1044, b"\0")  # 320 kb/s, and no tag that says how many
+    path = tmp_path / "long.mp3"
+    path.write_bytes(frame * 40_000)
+
+    tracemalloc.start()
+    with path.open("rb") as file:
+        header = length_header(file, 0)
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert struct.unpack(">I", header[header.index(b"Info") + 8 :][:4]) == (40_000,)
+    assert held < 4e6

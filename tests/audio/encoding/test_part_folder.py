@@ -5,6 +5,13 @@ import pytest
 
 from unmixcli.audio.encoding.part_folder import PartFolder
 
+
+def opened(final):
+    part = PartFolder(final)
+    part.open()
+    return part
+
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="folders cannot be locked there")
 
 
@@ -16,9 +23,10 @@ def test_an_abandoned_folder_is_removed_and_a_living_one_is_not(tmp_path):
     abandoned = tmp_path / ".song.0123abcd.part"
     (abandoned / "deep").mkdir(parents=True)
     living = PartFolder(tmp_path / "song")
+    living.open()
     assert not abandoned.exists()
 
-    PartFolder(tmp_path / "song").discard()
+    opened(tmp_path / "song").discard()
 
     assert names(tmp_path) == [living.path.name]
     living.discard()
@@ -29,7 +37,7 @@ def test_folders_of_other_tracks_are_left_alone(tmp_path):
     for name in others:
         (tmp_path / name).mkdir()
 
-    PartFolder(tmp_path / "song").discard()
+    opened(tmp_path / "song").discard()
 
     assert names(tmp_path) == sorted(others)
 
@@ -39,7 +47,7 @@ def test_many_writers_of_one_track_disturb_each_other_in_nothing(tmp_path):
 
     def work(number):
         for attempt in range(15):
-            part = PartFolder(tmp_path / "song")
+            part = opened(tmp_path / "song")
             (part.path / "a.wav").write_text(str(number))
             (part.path / "b.wav").write_text(str(number))
             if attempt % 2:

@@ -1,4 +1,4 @@
-"""Just enough of MPEG audio frames to know one, and to count them.
+"""What MP3 needs: to know and count its frames, and to work around its decoder.
 
 A frame header is four bytes (ISO/IEC 11172-3 §2.4.1.3 and 13818-3): eleven bits of sync,
 then version, layer, bit rate, sampling frequency, padding, private, and channel mode.
@@ -6,10 +6,14 @@ then version, layer, bit rate, sampling frequency, padding, private, and channel
 
 from __future__ import annotations
 
+import os
 import struct
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
-from mmap import ACCESS_READ, mmap
 
 _KBPS = {  # by (MPEG-1?, layer)
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -23,6 +27,8 @@ _RATES = (44_100, 48_000, 32_000)
 _DIVISORS = {3: 1, 2: 2, 0: 4}  # version bits: MPEG-1, MPEG-2, MPEG-2.5
 _SEARCH = 65_536
 """Bytes looked through for a first frame: encoders and taggers leave zeros there."""
+
+_WINDOW = 1 << 20
 
 _TOLERANCE = 1.01
 """By how much a count may be surpassed: tags at the end can look like a few frames."""
@@ -107,8 +113,8 @@ def length_header(file: BufferedReader, start: int) -> bytes:
     frame = FrameHeader.parse(head)
     if frame is None or frame.layer != 3 or head[36:40] == b"VBRI":
         return b""
-    with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-        count, size = _count(data, start), len(data) - start
+    end = os.fstat(file.fileno()).st_size
+    count, size = _count(file, start, end), end - start
     if count <= _said(head[frame.tag_offset :]) * _TOLERANCE + 1:  # 1: the tag's own frame
         return b""
     # No checksum follows, and the highest bit rate: at the lowest a tag does not fit.
@@ -126,14 +132,102 @@ def _said(tag: bytes) -> int:
     return int(count) if name in (b"Xing", b"Info") and flags & 1 else 0
 
 
-def _count(data: mmap, start: int) -> int:
-    """Return the number of whole frames from ``start`` on, passing over what is no frame."""
+def _count(file: BufferedReader, start: int, end: int) -> int:
+    """Return the number of whole frames from ``start`` on, passing over what is no frame.
+
+    Reads a window at a time: a map of the file would stay in memory as long as it.
+    """
     count, offset = 0, start
-    while 0 <= offset < len(data):
-        frame = FrameHeader.parse(data[offset : offset + 4])
+    held, window = start, b""
+    while offset < end:
+        if offset + 4 > held + len(window):
+            file.seek(offset)
+            held, window = offset, file.read(_WINDOW)
+            if len(window) < 4:
+                break
+        frame = FrameHeader.parse(window[offset - held : offset - held + 4])
         if frame is None:
-            offset = data.find(b"\xff", offset + 1)
+            found = window.find(b"\xff", offset - held + 1)
+            offset = held + (len(window) if found < 0 else found)
             continue
         offset += frame.length
-        count += offset <= len(data)
+        count += offset <= end
     return count
+
+
+class PrefixedFile:
+    """Reads as ``prefix`` and then ``file``, for a decoder that needs a better header.
+
+    Args:
+        prefix: What to read first.
+        file: What to read next; stays open.
+        start: Offset in ``file`` of what follows the prefix.
+
+    Attributes:
+        failure: What went wrong while libsndfile was reading. It cannot pass an exception
+            on (a Ctrl-C would look like the end of the file): raise it when it returns.
+    """
+
+    def __init__(self, prefix: bytes, file: BufferedReader, start: int) -> None:
+        self._prefix = prefix
+        self._file = file
+        self._skip = start - len(prefix)  # from our positions to the file's
+        self._length = os.fstat(file.fileno()).st_size - self._skip
+        self._position = 0
+        self.failure: BaseException | None = None
+
+    def tell(self) -> int:
+        """Return the position, in bytes from the start of the prefix."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to another position and return it."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}
+        self._position = max(0, base[whence] + offset)
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes; all that follow if it is negative."""
+        if size < 0:
+            size = max(0, self._length - self._position)
+        try:
+            data = self._at(self._position, size)
+        except BaseException as error:  # noqa: BLE001
+            self.failure = error
+            return b""
+        self._position += len(data)
+        return data
+
+    def _at(self, start: int, size: int) -> bytes:
+        data = self._prefix[start : start + size]
+        if len(data) < size:
+            self._file.seek(start + len(data) + self._skip)
+            data += self._file.read(size - len(data))
+        return data
+
+
+_LOCK = threading.Lock()
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Send file descriptor 2 to nowhere for the length of one call into libsndfile.
+
+    libmpg123 prints there ("Xing stream size off by more than 1%…"), and libsndfile
+    offers no way to tell it not to. The descriptor belongs to the whole process: what
+    other threads print meanwhile is lost, and one thread at a time may be here, so this
+    is held around single calls for MP3 only, never across a ``yield``.
+    """
+    if sys.__stderr__ is None:  # started with it closed: descriptor 2 may be anything
+        yield
+        return
+    with _LOCK:
+        saved = os.dup(2)
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

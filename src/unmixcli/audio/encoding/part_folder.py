@@ -27,29 +27,55 @@ class PartFolder:
     inside, if there is one already, where files replace files. A lock on it says that its
     owner lives: what a killed process left is recognised by the lock being free.
 
+    Nothing is made before :meth:`open`, and :meth:`discard` may be called at any time, so
+    that an interruption finds no moment in which something would be left behind.
+
     Args:
         final: The folder the files are for, all links resolved; need not exist.
 
     Attributes:
         path: The temporary folder.
-
-    Raises:
-        OSError: It cannot be made.
     """
 
     def __init__(self, final: Path) -> None:
         self._final = final
+        self._base = final if final.is_dir() else final.parent
+        self._prefix = f".{shorten(final.name, _LONGEST)}."
         self._made: list[Path] = []
-        base = final if final.is_dir() else final.parent
-        prefix = f".{shorten(final.name, _LONGEST)}."
+        self._lock: int | None = None
+        self.path = self._name()
+
+    def open(self) -> None:
+        """Make the folder, after removing those that dead owners left.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        self._make_parents(self._base)
+        for place in {self._base, self._final.parent}:
+            _remove_abandoned(place, self._prefix)
+        for _ in range(_ATTEMPTS):
+            if self._make():
+                return
+            self.path = self._name()
+        raise FileExistsError(errno.EEXIST, "no free name for a temporary folder", str(self._base))
+
+    def _name(self) -> Path:
+        return self._base / f"{self._prefix}{secrets.token_hex(4)}{_SUFFIX}"
+
+    def _make(self) -> bool:
+        """Make the folder and lock it; says whether it is ours."""
         try:
-            self._make_parents(base)
-            for place in {base, final.parent}:
-                _remove_abandoned(place, prefix)
-            self.path, self._lock = _make_locked(base, prefix)
-        except BaseException:
-            self._remove_parents()
-            raise
+            self.path.mkdir()
+        except FileExistsError:
+            return False
+        try:
+            self._lock = _lock(self.path)
+        except (BlockingIOError, FileNotFoundError):
+            return False  # between mkdir and lock, another process took it for abandoned
+        except OSError:
+            return True  # a file system without locks
+        return self.path.exists()
 
     def commit(self, names: list[str], *, replace: bool) -> None:
         """Move files to the final folder, all at once if it does not exist.
@@ -100,13 +126,13 @@ class PartFolder:
         if folder.is_dir():
             return
         self._make_parents(folder.parent)
+        self._made.append(folder)  # first: nothing may come between making and knowing it
         try:
             folder.mkdir()
         except FileExistsError:  # someone else made it just now, or it is a file
+            self._made.remove(folder)
             if not folder.is_dir():
                 raise
-        else:
-            self._made.append(folder)
 
     def _remove_parents(self) -> None:
         for parent in reversed(self._made):
@@ -114,25 +140,6 @@ class PartFolder:
                 parent.rmdir()
             except OSError:  # no longer empty: not ours alone
                 break
-
-
-def _make_locked(base: Path, prefix: str) -> tuple[Path, int | None]:
-    for _ in range(_ATTEMPTS):
-        path = base / f"{prefix}{secrets.token_hex(4)}{_SUFFIX}"
-        try:
-            path.mkdir()
-        except FileExistsError:
-            continue
-        try:
-            lock = _lock(path)
-        except (BlockingIOError, FileNotFoundError):
-            continue  # between mkdir and lock, another process took it for abandoned
-        except OSError:
-            return path, None  # a file system without locks
-        if path.exists():
-            return path, lock
-        _unlock(lock)
-    raise FileExistsError(errno.EEXIST, "no free name for a temporary folder", str(base))
 
 
 def _remove_abandoned(base: Path, prefix: str) -> None:
