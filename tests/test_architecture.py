@@ -23,7 +23,7 @@ ALLOWED = {
     "inference": BASE,
     "weights": BASE | {"models"},
     "selection": {"errors"},
-    "settings": {"errors", "audio", "selection"},
+    "settings": {"errors", "network", "audio"},
     "report": {"audio"},
     "progress": {"audio", "errors"},
     "separation": BASE

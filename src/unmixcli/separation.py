@@ -22,6 +22,7 @@ from torch import Tensor
 from unmixcli.audio.blocks import rechunk
 from unmixcli.audio.channels import check_channels
 from unmixcli.audio.conversion import Conversion
+from unmixcli.audio.encoding.outputs import require_apart
 from unmixcli.audio.format import AudioFormat
 from unmixcli.audio.level import UNIT_LEVEL, measure
 from unmixcli.audio.reader import AudioReader
@@ -66,7 +67,9 @@ class Separator:
         model.to(self.device)
 
     @classmethod
-    def from_manifest(cls, name: str = loader.DEFAULT, **settings: Any) -> Separator:
+    def from_manifest(
+        cls, name: str | PathLike[str] = loader.DEFAULT, **settings: Any
+    ) -> Separator:
         """Load a model by its name in the manifest, or from a native file.
 
         Args:
@@ -128,6 +131,7 @@ class Separator:
                 overwrite=output.overwrite,
             ) as writer,
         ):
+            require_apart([track], writer.paths.values())
             check_channels(track, reader.format.channels, self.model.config.channels)
             stems = self.stream(reader, selection, cancel)
             for block in reported(stems, reader.frames, progress):

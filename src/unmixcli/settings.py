@@ -7,9 +7,15 @@ from enum import StrEnum
 
 from unmixcli.audio.subtype import Subtype
 from unmixcli.errors import ConfigError
+from unmixcli.network import require_range
 
-LONGEST_SEGMENT = 600.0
-"""In seconds; more would only take memory."""
+SHORTEST_SEGMENT, LONGEST_SEGMENT = 0.01, 600.0
+"""In seconds; less would only take time, and more only memory."""
+
+HIGHEST_OVERLAP = 0.99
+"""A hundred times the work of none."""
+
+MOST_THREADS = 256
 
 
 class Chunking(StrEnum):
@@ -27,7 +33,7 @@ class Settings:
         shifts: Shifted passes to average; 0 is off.
         seed: Of the shift offsets.
         segment: Length of a chunk, in seconds.
-        overlap: Share of a chunk that the next one covers again, in [0, 1).
+        overlap: Share of a chunk that the next one covers again, 0 to 0.99.
         chunking: How a track is cut.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         batch_size: Most chunks of one network call.
@@ -52,13 +58,13 @@ class Settings:
         object.__setattr__(self, "chunking", Chunking(self.chunking))
         _require_count("shifts", self.shifts, least=0)
         _require_count("batch_size", self.batch_size, least=1)
-        _require_count("threads", self.threads, least=1)
+        _require_count("threads", self.threads, least=1, most=MOST_THREADS)
         if not isinstance(self.seed, int):
             raise ConfigError(f"seed must be an integer, got {self.seed!r}")
-        if self.segment is not None and not 0 < self.segment <= LONGEST_SEGMENT:
-            raise ConfigError(f"segment must be in 0..{LONGEST_SEGMENT} s, got {self.segment}")
-        if self.overlap is not None and not 0 <= self.overlap < 1:
-            raise ConfigError(f"overlap must be in [0, 1), got {self.overlap}")
+        if self.segment is not None:
+            require_range("segment", self.segment, SHORTEST_SEGMENT, LONGEST_SEGMENT)
+        if self.overlap is not None:
+            require_range("overlap", self.overlap, 0, HIGHEST_OVERLAP)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +93,6 @@ def _require_member(name: str, value: str, kind: type[StrEnum]) -> None:
         raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")
 
 
-def _require_count(name: str, value: int | None, *, least: int) -> None:
-    if value is not None and not (isinstance(value, int) and value >= least):
-        raise ConfigError(f"{name} must be an integer of at least {least}, got {value!r}")
+def _require_count(name: str, value: int | None, *, least: int, most: int = 1 << 20) -> None:
+    if value is not None and not (isinstance(value, int) and least <= value <= most):
+        raise ConfigError(f"{name} must be an integer in {least}..{most}, got {value!r}")

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from unmixcli.cli.app import main
+from unmixcli.cli.signals import SIGNALS
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,15 @@ def run(monkeypatch, capfd) -> Callable[..., Finished]:
 
     def run(*arguments: object) -> Finished:
         monkeypatch.setattr(sys, "argv", ["unmixcli", *map(str, arguments)])
-        before = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in SIGNALS}
         code = 0
         try:
             main()
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         out, err = capfd.readouterr()
         return Finished(code, out, err)
 

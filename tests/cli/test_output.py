@@ -57,6 +57,15 @@ def test_no_bar_for_programs(track, tmp_path, option):
     assert "100%" not in shown
 
 
+def test_names_are_not_taken_for_markup(track, tmp_path):
+    odd = track.rename(tmp_path / "[bold]a[red] :smile:.wav")
+
+    stdout, shown = on_a_terminal("separate", odd, "-o", tmp_path)
+
+    assert "[bold]a[red] :smile:/vocals.wav" in stdout
+    assert "[bold]a[red] :smile:.wav" in shown
+
+
 def test_no_colours_on_a_pipe(run, tmp_path):
     finished = run("separate", tmp_path / "absent.wav")
 
@@ -76,7 +85,8 @@ def test_names_that_are_no_text_are_shown_escaped(capfd):
 
 
 @pytest.mark.parametrize(
-    ("redirection", "code"), [("| head -n 1", 0), (">&-", 0), ("2>&-", 0), (">/dev/full", 4)]
+    ("redirection", "code"),
+    [("| head -n 1", 0), (">&-", 0), ("2>&-", 0), (">/dev/full", 4), ("2>/dev/full", 0)],
 )
 def test_what_becomes_of_stdout_is_no_traceback(track, tmp_path, redirection, code):
     command = f"{sys.executable} -m unmixcli separate {track} -o {tmp_path} {redirection}"

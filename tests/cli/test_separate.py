@@ -344,6 +344,11 @@ def test_what_cannot_be_done_is_said(run, track, tmp_path, arguments, code, said
         ["--segment", "nan"],
         ["--segment", "1e9"],
         ["--overlap", "1"],
+        ["--overlap", "0.9999999"],
+        ["--start", "1e308"],
+        ["--duration", "1e308"],
+        ["--duration", "0"],
+        ["--threads", "1000000"],
         ["--overlap", "-0.1"],
         ["--overlap", "nan"],
         ["--shifts", "-3"],
@@ -364,7 +369,72 @@ def test_a_value_out_of_bounds_is_a_usage_error(run, track, tmp_path, arguments)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_same_track_by_another_name_is_one_track(run, track, tmp_path):
+    finished = run(
+        "separate", track, track.parent / ".." / tmp_path.name / track.name, "-o", tmp_path
+    )
+
+    assert finished.code == 0
+    assert len(lines(finished.stdout)) == 4
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]], ids=str)
+def test_a_stem_never_replaces_a_track(run, track, tmp_path, overwrite):
+    """vocals/vocals.wav is where the vocals of vocals.wav would go."""
+    folder = tmp_path / "vocals"
+    folder.mkdir()
+    vocals = track.rename(folder / "vocals.wav")
+    before = vocals.read_bytes()
+
+    finished = run("separate", vocals, "-o", tmp_path, *overwrite)
+
+    assert finished.code == 4
+    assert "would be replaced by a stem" in lines(finished.stderr)[0]
+    assert vocals.read_bytes() == before
+    assert written(tmp_path) == ["vocals/vocals.wav"]
+
+
+def test_names_that_a_file_system_may_not_tell_apart_are_refused(run, track, tmp_path):
+    for name in ("e\u0301.wav", "\u00e9.wav"):
+        (tmp_path / name).write_bytes(track.read_bytes())
+
+    finished = run("separate", tmp_path / "e\u0301.wav", tmp_path / "\u00e9.wav", "-o", tmp_path)
+
+    assert finished.code == 2
+
+
+def test_a_folder_that_only_looks_like_ours_is_left_alone(run, track, tmp_path):
+    theirs = tmp_path / "out" / ".song.my precious.part"
+    theirs.mkdir(parents=True)
+    (theirs / "x").write_text("keep me")
+
+    run("separate", track, "-o", tmp_path / "out")
+
+    assert (theirs / "x").read_text() == "keep me"
+
+
+def test_a_track_louder_than_any_sound_is_refused(run, tmp_path):
+    samples = np.full((1000, 2), 1e30, np.float32)
+    soundfile.write(tmp_path / "loud.wav", samples, 44_100, subtype="FLOAT")
+
+    finished = run("separate", tmp_path / "loud.wav", "-o", tmp_path / "out")
+
+    assert finished.code == 3
+    assert "1e+30" in finished.stderr
+
+
+def test_usage_errors_are_two_lines_too(run, track):
+    finished = run("separate", track, "--segment", "nan")
+
+    assert lines(finished.stderr) == [
+        "error: invalid value for '--segment': Input should be less than or equal to 600",
+        "hint: see 'unmixcli separate --help'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_leaves_nothing_behind(start, tmp_path, sent, code):
     process = start("separate", EXAMPLE, "-o", tmp_path, "--shifts", 50)
     until_writing(tmp_path)
@@ -383,6 +453,17 @@ def test_a_kill_leaves_nothing_under_a_final_name(run, start, tmp_path):
     assert not (tmp_path / "song").exists()
     run("separate", EXAMPLE, "-o", tmp_path, "--duration", 1)
     assert written(tmp_path) == sorted(f"song/{stem}.wav" for stem in STEMS)
+
+
+@pytest.mark.parametrize("delay", [0.2, 0.5, 0.8, 1.1])
+def test_an_early_signal_is_not_swallowed(start, tmp_path, delay):
+    """Whatever is being imported at that moment."""
+    process = start("separate", EXAMPLE, "-o", tmp_path, "--shifts", 50)
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(30) in (130, -signal.SIGINT)
+    assert list(tmp_path.iterdir()) == []
 
 
 def until_writing(folder: Path) -> None:

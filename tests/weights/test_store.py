@@ -173,3 +173,18 @@ def test_the_embedded_model_names_a_better_one():
     assert "--model demucs" in advice
     assert "1,063 MB" in advice
     assert "for research" in advice
+
+
+def test_a_user_without_a_home_is_told_what_to_name(monkeypatch):
+    monkeypatch.delenv("UNMIXCLI_HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def homeless(*_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(store.Path, "home", homeless)
+
+    with pytest.raises(WeightsError, match="no home folder") as caught:
+        store.home()
+
+    assert "UNMIXCLI_HOME" in str(caught.value.hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
@@ -32,8 +31,14 @@ _SUBTYPES = frozenset(
 )
 """Encodings in common use; libsndfile's others are rarely tested, and often attacked."""
 
+_LONGEST = 1e9
+"""Seconds; a longer window is a mistake, and would overflow."""
+
 _INEXACT_SEEK = (Container.MP3, Container.OGG)
 """Where libsndfile's seek gives other samples than reading from the start."""
+
+_READ_AHEAD = 65_536
+"""Bytes at the end that need not be music: tags, and what a decoder had no need to read."""
 
 _GET_AGAIN = "get the file again, or convert it to FLAC and listen to the result"
 
@@ -65,7 +70,7 @@ class AudioReader:
         self._sources: list[PrefixedFile] = []
         self._prefix, self._music = b"", 0  # of an MP3: the header it lacks, and where it starts
         extent, ended = self._inspect()
-        with self._decoder() as decoder:
+        with self._decoder() as (decoder, _):
             self.format = self._accept(decoder)
             present = decoder.frames
         if extent and extent.wrapped:
@@ -110,13 +115,15 @@ class AudioReader:
         with ExitStack() as handles:
             self._passes.add(handles)
             handles.callback(self._passes.discard, handles)
-            decoder = handles.enter_context(self._decoder())
+            decoder, file = handles.enter_context(self._decoder())
             self._skip(decoder, frames)
             for position in range(self._first, self._stop, frames):
                 wanted = min(frames, self._stop - position)
                 block = self._read(decoder, wanted, position)
                 require_finite(self.path, block, position, self.format.sample_rate)
                 yield block
+            if self._stop == decoder.frames:
+                self._require_end(file)
 
     def _inspect(self) -> tuple[completeness.Extent | None, bool]:
         """Look at the bytes: what the file is, how long it says it is, and if it ends."""
@@ -127,11 +134,19 @@ class AudioReader:
                 if self._container is Container.MP3:
                     self._music = find_frame(file, skip_id3(file)) or 0
                     self._prefix = length_header(file, self._music)
-                ended = self._container is not Container.OGG or completeness.ends_properly(file)
+                ended = self._container is not Container.OGG or self._ogg_ends(file)
                 return completeness.extent(file, self._container), ended
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()
                 raise AudioError(f"cannot read '{self.path}': {reason}") from error
+
+    def _ogg_ends(self, file: BufferedReader) -> bool:
+        if completeness.is_chained(file):
+            raise AudioError(
+                f"'{self.path}' is several Ogg files joined into one",
+                hint="convert it to FLAC or WAV",
+            )
+        return completeness.ends_properly(file)
 
     def _recognise(self, file: BufferedReader) -> Container:
         if self._identity[-2] == 0:
@@ -145,10 +160,10 @@ class AudioReader:
         return container
 
     @contextmanager
-    def _decoder(self) -> Iterator[soundfile.SoundFile]:
+    def _decoder(self) -> Iterator[tuple[soundfile.SoundFile, BufferedReader]]:
         with _owned(open_regular(self.path)) as file:
             if identity(file) != self._identity:
-                raise AudioError(f"'{self.path}' changed while it was read")
+                raise AudioError(f"'{self.path}' changed while it was read", hint="run it again")
             source: int | PrefixedFile = file.fileno()
             if self._prefix:
                 source = PrefixedFile(self._prefix, file, self._music)
@@ -162,7 +177,7 @@ class AudioReader:
                     f"cannot decode '{self.path}': {reason}", hint=_GET_AGAIN
                 ) from error
             with closing(decoder):
-                yield decoder
+                yield decoder, file
 
     @contextmanager
     def _decoding(self) -> Iterator[None]:
@@ -187,7 +202,8 @@ class AudioReader:
             )
         if not 1 <= decoder.channels <= MOST_CHANNELS:
             raise AudioError(
-                f"'{self.path}' has {decoder.channels} channels, more than {MOST_CHANNELS}"
+                f"'{self.path}' has {decoder.channels} channels, more than {MOST_CHANNELS}",
+                hint="mix it down first",
             )
         if decoder.frames >= 1 << 62:  # libsndfile's "unknown"; it cannot read the end then
             raise AudioError(
@@ -198,16 +214,17 @@ class AudioReader:
 
     def _window(self, start: float, duration: float | None, total: int | None) -> tuple[int, int]:
         """Return the first and the last sample; ``total`` is ``None`` if nobody knows it."""
-        if not (math.isfinite(start) and start >= 0):
-            raise UsageError(f"cannot start at {start} s")
-        if duration is not None and not (math.isfinite(duration) and duration > 0):
-            raise UsageError(f"cannot read {duration} s")
-        end = math.inf if total is None else total
+        if not 0 <= start <= _LONGEST:
+            raise UsageError(f"cannot start at {start} s", hint="give seconds from the start")
+        if duration is not None and not 0 < duration <= _LONGEST:
+            raise UsageError(f"cannot read {duration} s", hint="give a length in seconds")
+        end = float("inf") if total is None else total
         first = round(start * self.format.sample_rate)
         if first >= end:
             raise AudioError(
                 f"'{self.path}' ends at {end / self.format.sample_rate:.2f} s, "
-                f"before the start at {start:.2f} s"
+                f"not after the start at {start} s",
+                hint="begin earlier",
             )
         if duration is not None:
             end = min(end, first + max(1, round(duration * self.format.sample_rate)))
@@ -233,6 +250,16 @@ class AudioReader:
         if len(samples) < wanted:
             raise self._truncated(position + len(samples), decoder.frames)
         return torch.from_numpy(np.ascontiguousarray(samples.T))
+
+    def _require_end(self, file: BufferedReader) -> None:
+        """Refuse a FLAC whose header says less than there is: the decoder stops early."""
+        if self._container is Container.FLAC:
+            left = os.fstat(file.fileno()).st_size - os.lseek(file.fileno(), 0, os.SEEK_CUR)
+            if left > _READ_AHEAD:
+                raise AudioError(
+                    f"'{self.path}' holds more than its header says: {left} bytes are left over",
+                    hint=_GET_AGAIN,
+                )
 
     def _truncated(self, present: int, declared: int | None) -> AudioError:
         count = (

@@ -200,7 +200,9 @@ def _reported(path: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"cannot write '{path}': {reason}") from error
+        raise OutputError(
+            f"cannot write '{path}': {reason}", hint="choose another output folder"
+        ) from error
     except (soundfile.LibsndfileError, AssertionError) as error:
         raise OutputError(
             f"cannot write '{path}': the disk is full or a file size limit is reached",

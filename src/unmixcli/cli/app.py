@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from unmixcli import __version__
+from unmixcli.cli import signals
 from unmixcli.cli.output import Printer
 from unmixcli.cli.separate import separate
-from unmixcli.errors import UnmixError, UsageError
+from unmixcli.errors import DeviceError, UnmixError, UsageError
 
-TERMINATED = 128 + signal.SIGTERM
-
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(separate)
 
 
@@ -41,18 +38,32 @@ def unmix(
 
 def main() -> None:
     """Run the app; turn intended errors into a message and their exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signals.leave_at_once()
+    arguments = sys.argv[1:] or ["--help"]
     try:
-        _require_command(sys.argv[1:])
-        app()
+        _require_command(arguments)
+        code = app(arguments, standalone_mode=False)
     except UnmixError as error:
-        Printer().error(error)
-        sys.exit(error.exit_code)
+        _fail(error)
+    except MemoryError as error:
+        _fail(DeviceError("out of memory", hint=f"this computer has too little for it {error}"))
+    except Exception as error:
+        # Typer keeps the class of its usage errors to itself.
+        if not hasattr(error, "format_message"):
+            raise
+        words = " ".join(["unmixcli", *arguments[:1], "--help"])
+        _fail(UsageError(_sentence(error.format_message()), hint=f"see '{words}'"))
+    sys.exit(code if isinstance(code, int) else 0)
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    """Leave through every ``finally``, so that nothing half-written stays behind."""
-    sys.exit(TERMINATED)
+def _fail(error: UnmixError) -> NoReturn:
+    Printer().error(error)
+    sys.exit(error.exit_code)
+
+
+def _sentence(message: str) -> str:
+    """Write a message of Typer's as ours are written."""
+    return (message[:1].lower() + message[1:]).rstrip(".")
 
 
 def _require_command(arguments: list[str]) -> None:
@@ -61,7 +72,7 @@ def _require_command(arguments: list[str]) -> None:
     Raises:
         UsageError: The first argument is a file.
     """
-    if arguments and Path(arguments[0]).is_file():
+    if Path(arguments[0]).is_file():
         raise UsageError(
             f"no command '{arguments[0]}'", hint=f"type 'unmixcli separate {arguments[0]}'"
         )

@@ -9,7 +9,13 @@ from typing import Annotated
 import typer
 
 from unmixcli.audio.subtype import Subtype
-from unmixcli.settings import LONGEST_SEGMENT, Chunking
+from unmixcli.settings import (
+    HIGHEST_OVERLAP,
+    LONGEST_SEGMENT,
+    MOST_THREADS,
+    SHORTEST_SEGMENT,
+    Chunking,
+)
 
 INPUT, MODEL, CUT, OUTPUT = "Input", "Model", "How to cut", "Output"
 LONGEST_TRACK = 1e7
@@ -23,13 +29,15 @@ def _number(value: float | None) -> float | None:
 
 
 def _share(value: float | None) -> float | None:
-    if value is not None and not 0 <= value < 1:
-        raise typer.BadParameter(f"{value} is not in [0, 1)")
+    if value is not None and not 0 <= value <= HIGHEST_OVERLAP:
+        raise typer.BadParameter(f"{value} is not in 0..{HIGHEST_OVERLAP}")
     return value
 
 
 Tracks = Annotated[
-    list[Path], typer.Argument(help="Audio files: wav, flac, ogg, mp3.", show_default=False)
+    list[Path],
+    # Typer would refuse the whole batch for one file that it may not read.
+    typer.Argument(help="Audio files: wav, flac, ogg, mp3.", show_default=False, readable=False),
 ]
 Start = Annotated[
     float,
@@ -73,7 +81,7 @@ Threads = Annotated[
     int | None,
     typer.Option(
         min=1,
-        max=1024,
+        max=MOST_THREADS,
         help="Threads on the CPU (default: one for small models, else torch's choice).",
         rich_help_panel=MODEL,
     ),
@@ -91,7 +99,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the shifts.", rich_help_panel=C
 Segment = Annotated[
     float | None,
     typer.Option(
-        min=0.01,
+        min=SHORTEST_SEGMENT,
         max=LONGEST_SEGMENT,
         callback=_number,
         help="Length of a chunk, in seconds. (default: the model's)",
@@ -102,7 +110,7 @@ Overlap = Annotated[
     float | None,
     typer.Option(
         callback=_share,
-        help="Share of a chunk that the next one covers again, in [0, 1). (default: the model's)",
+        help="Share of a chunk that the next one covers again, 0 to 0.99 (default: the model's).",
         rich_help_panel=CUT,
     ),
 ]

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,8 @@ class Printer:
             # Names of files need not be text, nor fit what a pipe is taken to speak on
             # Windows: write back the very bytes they came from.
             sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+        if sys.stdout.isatty():
+            lines = [_harmless(line) for line in lines]
         text = json.dumps(document) if self.as_json else "\n".join(lines)
         try:
             if text:
@@ -55,7 +57,7 @@ class Printer:
     def note(self, text: str) -> None:
         """Tell a person who is watching what is going on."""
         if not self.quiet:
-            _stderr().print(_harmless(f"note: {text}"), style="dim")
+            _say(f"note: {text}", style="dim")
 
     def detail(self, text: str) -> None:
         """Tell a person who wants to know more."""
@@ -64,10 +66,9 @@ class Printer:
 
     def error(self, error: UnmixError) -> None:
         """Say what went wrong and what to do next, a line each."""
-        stderr = _stderr()
-        stderr.print(_harmless(f"error: {error}"), style="red")
+        _say(f"error: {error}", style="red")
         if error.hint:
-            stderr.print(_harmless(f"hint: {error.hint}"))
+            _say(f"hint: {error.hint}")
         if self.verbose and error.__cause__ is not None:
             self.note(f"the cause was {error.__cause__!r}")
 
@@ -75,11 +76,11 @@ class Printer:
     def progress(self, label: str) -> Iterator[Advance | None]:
         """Show a bar while the block runs, on a terminal only."""
         console = _stderr()
-        if self.quiet or self.as_json or not console.is_terminal:
+        if self.quiet or self.as_json or not console.is_terminal or console.is_dumb_terminal:
             yield None
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeRemainingColumn(),
@@ -89,8 +90,13 @@ class Printer:
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _say(text: str, style: str | None = None) -> None:
+    with suppress(OSError):  # nobody can be told, but the stems can be written
+        _stderr().print(_harmless(text), style=style)
+
+
 def _stderr() -> Console:
-    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def _harmless(text: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from unicodedata import normalize
 
 import typer
 
 from unmixcli import __version__
 from unmixcli.audio.subtype import Subtype
-from unmixcli.cli import options
+from unmixcli.cli import options, signals
 from unmixcli.cli.output import Printer
 from unmixcli.errors import PartialError, UnmixError, UsageError
 from unmixcli.selection import Selection
@@ -73,17 +75,31 @@ def _folders(tracks: list[Path], output: Path) -> dict[Path, Path]:
     """
     from unmixcli.audio.naming import safe_name
 
-    folders = {track: output / safe_name(track) for track in tracks}
+    same = {os.path.realpath(track): track for track in reversed(tracks)}
+    folders = {track: output / safe_name(track) for track in tracks if track in same.values()}
     owners: dict[str, Path] = {}
     for track, folder in folders.items():
-        # Some file systems do not tell upper from lower case.
-        other = owners.setdefault(str(folder).casefold(), track)
+        # Some file systems do not tell upper from lower case, or é from e and an accent.
+        other = owners.setdefault(normalize("NFC", str(folder)).casefold(), track)
         if other != track:
             raise UsageError(
                 f"'{other}' and '{track}' would both be written to '{folder}'",
                 hint="separate them in two calls, each with its own --output",
             )
     return folders
+
+
+def _require_apart(folders: dict[Path, Path], stems: tuple[str, ...]) -> None:
+    """Refuse to write a stem over a track, even one that is read later.
+
+    Raises:
+        OutputError: A stem would replace a track.
+    """
+    from unmixcli.audio.encoding.outputs import require_apart, stem_file
+
+    require_apart(
+        folders, (folder / stem_file(stem) for folder in folders.values() for stem in stems)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +121,7 @@ class Batch:
 
         name = model or loader.DEFAULT
         stems = self.selection.names(loader.sources(name))
+        _require_apart(folders, stems)
         ready = {
             track: folder for track, folder in folders.items() if self._ready(folder, track, stems)
         }
@@ -131,6 +148,7 @@ class Batch:
         from unmixcli.separation import Separator
         from unmixcli.weights import loader
 
+        signals.leave_in_order()
         with self.printer.progress(f"getting {name}") as progress:
             separator = Separator(loader.load(name, progress), self.settings)
         if embedded:

@@ -132,11 +132,11 @@ def blank(name: str, config: ModelConfig) -> nn.Module:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
-        raise WeightsError(f"no weights file '{path}'")
+        raise WeightsError(f"no weights file '{path}'", hint="check the name and its folder")
     try:
         with safe_open(path, framework="pt") as file:
             yield file
-    except (SafetensorError, ConfigError, OSError) as error:
+    except (SafetensorError, ConfigError, OSError, RuntimeError) as error:
         raise WeightsError(
             f"'{path}' is not a file of unmixcli weights: {error}",
             hint="--model takes a name of the manifest or a file written by unmixcli",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import cast
 
@@ -57,7 +59,7 @@ class Model:
         return cast(nn.Module, self.network)
 
 
-def load(name: str, progress: store.Progress | None = None) -> Model:
+def load(name: str | PathLike[str], progress: store.Progress | None = None) -> Model:
     """Load a model of the manifest, or a native file.
 
     Args:
@@ -68,6 +70,7 @@ def load(name: str, progress: store.Progress | None = None) -> Model:
         UnknownModelError: Neither.
         WeightsError: The weights cannot be had, are damaged or do not fit.
     """
+    name = os.fspath(name)
     if name in manifest.models():
         return _from_manifest(manifest.find(name), progress)
     path = _file(name)

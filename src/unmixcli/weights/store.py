@@ -34,10 +34,20 @@ def home() -> Path:
     if chosen := os.environ.get("UNMIXCLI_HOME"):
         return Path(chosen)
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "unmixcli"
+        return _user() / "Library" / "Caches" / "unmixcli"
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "unmixcli"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unmixcli"
+        return Path(os.environ.get("LOCALAPPDATA") or _user()) / "unmixcli"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _user() / ".cache") / "unmixcli"
+
+
+def _user() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise WeightsError(
+            "this user has no home folder to keep weights in",
+            hint="name a folder in UNMIXCLI_HOME",
+        ) from error
 
 
 def place(entry: ManifestEntry, file: WeightFile) -> Path:

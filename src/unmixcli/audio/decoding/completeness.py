@@ -1,9 +1,8 @@
 """Does a file hold what its header promises?
 
 libsndfile shortens its answer silently when a file was cut, so the promise is read here:
-the size of the chunk of samples in WAV, RF64, W64, AIFF, and AU, and the mark on the last
-page of Ogg. FLAC and MP3 state a count of samples, which decoding itself confirms; CAF
-cut short does not open.
+the size of the chunk of samples in WAV, RF64, W64, AIFF, CAF and AU, and the mark on the
+last page of Ogg. FLAC and MP3 state a count of samples, which decoding itself confirms.
 """
 
 from __future__ import annotations
@@ -19,10 +18,11 @@ _UNKNOWN = frozenset({0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF, 0x80000000})
 """Sizes that programs write into a pipe, not knowing yet (ffmpeg, sox, arecord)."""
 
 _WRAP = 1 << 32
+_MOST_CHUNKS = 10_000  # a file of zeros is a chunk of no length after the other
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 _OGG_PAGE = struct.Struct("<4sBBqIIIB")  # magic, version, flags, granule, 3 x id, segments
 _OGG_LONGEST = _OGG_PAGE.size + 255 + 255 * 255
-_OGG_LAST = 0x04
+_OGG_FIRST, _OGG_LAST = 0x02, 0x04
 _OGG_POLYNOMIAL = 0x04C11DB7
 
 
@@ -64,6 +64,9 @@ def extent(file: BufferedReader, container: Container) -> Extent | None:
     if container is Container.AIFF:
         found = _chunk(file, b"SSND", 12, ">4sI")
         return found and Extent(found.declared - 8, found.present - 8)  # less offset and block size
+    if container is Container.CAF:
+        found = _chunk(file, b"data", 8, ">4sq", unknown=frozenset({-1}), align=1)
+        return found and Extent(found.declared - 4, found.present - 4)  # less a count of edits
     if container is Container.W64:
         return _w64(file)
     return _au(file) if container is Container.AU else None
@@ -93,11 +96,12 @@ def _chunk(
     start: int,
     layout: str,
     unknown: frozenset[int] = _UNKNOWN,
+    align: int = 2,
 ) -> Extent | None:
-    """Walk EA IFF 85 chunks to the one called ``name``."""
+    """Walk chunks, as of EA IFF 85, to the one called ``name``."""
     header = struct.Struct(layout)
     offset = start
-    while True:
+    for _ in range(_MOST_CHUNKS):
         file.seek(offset)
         head = file.read(header.size)
         if len(head) < header.size:
@@ -105,16 +109,19 @@ def _chunk(
         kind, declared = header.unpack(head)
         offset += header.size
         if kind == name:
+            known = declared not in unknown and declared != 0
+            return Extent(declared, _size(file) - offset) if known else None
+        offset += declared + declared % align
+        if not 0 <= offset <= _size(file):
             break
-        offset += declared + declared % 2
-    if declared in unknown or declared == 0:
-        return None
-    return Extent(declared, _size(file) - offset)
+    return None
 
 
 def _w64(file: BufferedReader) -> Extent | None:
     offset = 40  # two GUIDs around the size of the file
-    while offset < _size(file):  # no further: a size of 64 bits can be beyond any seek
+    for _ in range(_MOST_CHUNKS):
+        if offset >= _size(file):  # a size of 64 bits can be beyond any seek
+            break
         file.seek(offset)
         head = file.read(24)
         if len(head) < 24:
@@ -148,6 +155,22 @@ def ends_properly(file: BufferedReader) -> bool:
     page = tail[start : start + _OGG_PAGE.size + segments + sum(table)]
     whole = len(table) == segments and len(page) == _OGG_PAGE.size + segments + sum(table)
     return bool(version == 0 and flags & _OGG_LAST and whole and _ogg_checksum(page) == checksum)
+
+
+def is_chained(file: BufferedReader) -> bool:
+    """Whether an Ogg file is several, one after the other: libsndfile reads the first."""
+    offset, size, ended = 0, _size(file), False
+    while offset < size:
+        file.seek(offset)
+        head = file.read(_OGG_PAGE.size)
+        if len(head) < _OGG_PAGE.size or not head.startswith(b"OggS"):
+            return False
+        *_, flags, _, _, _, _, segments = _OGG_PAGE.unpack(head)
+        if ended and flags & _OGG_FIRST:
+            return True
+        ended = ended or bool(flags & _OGG_LAST)
+        offset += len(head) + segments + sum(file.read(segments))
+    return False
 
 
 def _ogg_checksum(page: bytes) -> int:

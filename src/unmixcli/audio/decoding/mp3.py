@@ -7,6 +7,7 @@ then version, layer, bit rate, sampling frequency, padding, private, and channel
 from __future__ import annotations
 
 import os
+import re
 import struct
 import sys
 import threading
@@ -29,6 +30,9 @@ _SEARCH = 65_536
 """Bytes looked through for a first frame: encoders and taggers leave zeros there."""
 
 _WINDOW = 1 << 20
+
+_SYNC = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef]")
+"""How a header begins: 11 bits of sync, a version, a layer and a bit rate that exist."""
 
 _TOLERANCE = 1.01
 """By how much a count may be surpassed: tags at the end can look like a few frames."""
@@ -147,8 +151,8 @@ def _count(file: BufferedReader, start: int, end: int) -> int:
                 break
         frame = FrameHeader.parse(window[offset - held : offset - held + 4])
         if frame is None:
-            found = window.find(b"\xff", offset - held + 1)
-            offset = held + (len(window) if found < 0 else found)
+            found = _SYNC.search(window, offset - held + 1)
+            offset = held + (found.start() if found else max(len(window) - 2, offset - held + 1))
             continue
         offset += frame.length
         count += offset <= end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from unmixcli.errors import OutputError
@@ -35,7 +35,9 @@ def check_output(folder: Path, stems: Sequence[str], overwrite: bool = False) ->
         _check_writable(folder)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"cannot write to '{folder}': {reason}") from error
+        raise OutputError(
+            f"cannot write to '{folder}': {reason}", hint="choose another output folder"
+        ) from error
     except ValueError as error:  # a NUL in the name
         raise OutputError(f"cannot write to {str(folder)!r}: {error}") from error
 
@@ -57,6 +59,21 @@ def check_space(folder: Path, needed: int) -> None:
             f"{free // _MEGABYTE} MB free",
             hint="free some space, or choose another folder or a smaller sample format",
         )
+
+
+def require_apart(tracks: Iterable[Path], paths: Iterable[Path]) -> None:
+    """Refuse to write over what is to be read.
+
+    Raises:
+        OutputError: One of ``paths`` is one of ``tracks``, under whatever name.
+    """
+    inputs = {os.path.realpath(track) for track in tracks}
+    for path in paths:
+        if os.path.realpath(path) in inputs:
+            raise OutputError(
+                f"'{path}' is a track and would be replaced by a stem",
+                hint="choose another output folder",
+            )
 
 
 def _check_names(stems: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -53,7 +54,7 @@ class PartFolder:
         """
         self._make_parents(self._base)
         for place in {self._base, self._final.parent}:
-            _remove_abandoned(place, self._prefix)
+            _remove_abandoned(place, re.escape(self._prefix))
         for _ in range(_ATTEMPTS):
             if self._make():
                 return
@@ -143,9 +144,9 @@ class PartFolder:
 
 
 def _remove_abandoned(base: Path, prefix: str) -> None:
-    """Remove the folders of this prefix whose owners are dead."""
+    """Remove the folders that :meth:`PartFolder._name` may have named and no one holds."""
     for path in list(base.iterdir()):
-        if path.name.startswith(prefix) and path.name.endswith(_SUFFIX):
+        if re.fullmatch(f"{prefix}[0-9a-f]{{8}}{re.escape(_SUFFIX)}", path.name):
             with suppress(OSError):  # its owner lives, or nobody can tell
                 lock = _lock(path)
                 shutil.rmtree(path, ignore_errors=True)
