@@ -19,6 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Small tensors on two threads of a busy machine take ten times as long as on one."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def shared() -> Path:
     """Reference material that lies beside the checkout and is never part of it."""

@@ -34,6 +34,7 @@ from unmixcli.inference.engine import Engine
 from unmixcli.inference.plan import ChunkPlan, seamless
 from unmixcli.inference.shifts import seeded
 from unmixcli.inference.stream import separate_stream
+from unmixcli.inference.threads import threads
 from unmixcli.progress import Progress, cancellable, reported
 from unmixcli.report import SeparationReport
 from unmixcli.schedule import Normalise, Schedule
@@ -63,7 +64,8 @@ class Separator:
         self.settings = settings or Settings()
         self.device = resolve(self.settings.device)
         self.schedule = _schedule(model, self.settings)
-        self.threads = self.settings.threads or (1 if model.weights < SMALL else None)
+        few = 1 if model.weights < SMALL else torch.get_num_threads()
+        self.threads = self.settings.threads or few
         model.to(self.device)
 
     @classmethod
@@ -121,6 +123,9 @@ class Separator:
         track, output, selection = Path(track), output or Output(), selection or Selection()
         began = time.monotonic()
         with (
+            threads(
+                1
+            ),  # but for the network: on blocks of a second they only get in each other's way
             AudioReader(track, start=start, duration=duration) as reader,
             StemWriter(
                 Path(folder),
@@ -175,7 +180,8 @@ class Separator:
         selection = selection or Selection()
         check_channels(MEMORY, track.format.channels, self.model.config.channels)
         stems = self.stream(track, selection, cancel)
-        estimates = torch.cat([*reported(stems, track.frames, progress)], dim=-1)
+        with threads(1):
+            estimates = torch.cat([*reported(stems, track.frames, progress)], dim=-1)
         return dict(zip(selection.names(self.sources), estimates, strict=True))
 
     def stream(

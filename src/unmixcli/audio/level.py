@@ -30,6 +30,9 @@ class Level:
 
     def apply(self, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
         """Yield each block less the mean, over the deviation (over 1 where that is 0)."""
+        if self == UNIT_LEVEL:
+            yield from blocks
+            return
         divisor = self.deviation or 1.0
         for block in blocks:
             yield (block - self.mean) / divisor
@@ -40,6 +43,9 @@ class Level:
         A deviation of 0 is not replaced here, so the estimates of a silent track are
         exactly silent whatever the network invents.
         """
+        if self == UNIT_LEVEL:
+            yield from blocks
+            return
         for block in blocks:
             yield block * self.deviation + self.mean
 

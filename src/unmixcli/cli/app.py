@@ -20,7 +20,7 @@ app.command()(separate)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        Printer().result({"version": __version__}, lines=[f"unmixcli {__version__}"])
+        Printer().lines([f"unmixcli {__version__}"])
         raise typer.Exit
 
 

@@ -34,25 +34,16 @@ class Printer:
     quiet: bool = False
     verbose: bool = False
 
-    def result(self, document: dict[str, Any], *, lines: list[str]) -> None:
-        """Print a command's result: ``document`` for programs, ``lines`` for people."""
-        if sys.stdout is None:  # closed by whoever started us
-            return
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            # Names of files need not be text, nor fit what a pipe is taken to speak on
-            # Windows: write back the very bytes they came from.
-            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
-        if sys.stdout.isatty():
-            lines = [_harmless(line) for line in lines]
-        text = json.dumps(document) if self.as_json else "\n".join(lines)
-        try:
-            if text:
-                print(text, flush=True)
-        except OSError as error:
-            # Keep the interpreter from trying again, and complaining, at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
-                raise OutputError(f"cannot write the result to stdout: {error.strerror}") from error
+    def lines(self, lines: list[str]) -> None:
+        """Print a part of a command's result, for people and pipes."""
+        if not self.as_json:
+            terminal = sys.stdout is not None and sys.stdout.isatty()
+            _write("\n".join(_harmless(line) if terminal else line for line in lines))
+
+    def document(self, document: dict[str, Any]) -> None:
+        """Print a command's whole result, for programs."""
+        if self.as_json:
+            _write(json.dumps(document))
 
     def note(self, text: str) -> None:
         """Tell a person who is watching what is going on."""
@@ -88,6 +79,26 @@ class Printer:
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(_harmless(label), total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _write(text: str) -> None:
+    """Print to stdout, whatever that is."""
+    if sys.stdout is None:  # closed by whoever started us
+        return
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files need not be text, nor fit what a pipe is taken to speak on
+        # Windows: write back the very bytes they came from.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # Keep the interpreter from trying again, and complaining, at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
+            raise OutputError(
+                f"cannot write the result to stdout: {error.strerror}",
+                hint="the stems themselves are written",
+            ) from error
 
 
 def _say(text: str, style: str | None = None) -> None:

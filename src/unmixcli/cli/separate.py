@@ -75,8 +75,10 @@ def _folders(tracks: list[Path], output: Path) -> dict[Path, Path]:
     """
     from unmixcli.audio.naming import safe_name
 
-    same = {os.path.realpath(track): track for track in reversed(tracks)}
-    folders = {track: output / safe_name(track) for track in tracks if track in same.values()}
+    distinct: dict[str, Path] = {}
+    for track in tracks:
+        distinct.setdefault(os.path.realpath(track), track)
+    folders = {track: output / safe_name(track) for track in distinct.values()}
     owners: dict[str, Path] = {}
     for track, folder in folders.items():
         # Some file systems do not tell upper from lower case, or é from e and an accent.
@@ -173,6 +175,7 @@ class Batch:
             self._failed(track, error)
             return
         self.reports.append(report)
+        self.printer.lines([str(path) for path in report.stems.values()])
         audio = report.frames / report.format.sample_rate
         self.printer.detail(f"{track.name}: {audio:.1f} s of audio in {report.seconds:.1f} s")
         for stem, count in report.clipped.items():
@@ -197,8 +200,7 @@ class Batch:
                 for track, error in self.failures.items()
             ],
         }
-        lines = [str(path) for report in self.reports for path in report.stems.values()]
-        self.printer.result(document, lines=lines)
+        self.printer.document(document)
 
     def _raise(self) -> None:
         """End with the exit code that says how the batch went; each failure is printed already."""

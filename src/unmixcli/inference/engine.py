@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from unmixcli.errors import Cancelled, DeviceError
 from unmixcli.inference.plan import ChunkPlan, Draw
+from unmixcli.inference.threads import threads
 from unmixcli.network import Network
 
 
@@ -26,7 +26,7 @@ class Engine:
         draw: Gives its shift offsets.
         device: Where it runs; estimates come back to the CPU.
         batch_size: Most chunks of one network call.
-        threads: Threads on the CPU; ``None`` leaves torch's own number.
+        threads: Threads on the CPU.
         cancel: Set it to stop before the next network call.
         shares: Weight of each of its sources in an ensemble; ``None`` is 1 for all.
     """
@@ -37,7 +37,7 @@ class Engine:
     draw: Draw
     device: torch.device
     batch_size: int = 1
-    threads: int | None = None
+    threads: int = 1
     cancel: Event | None = None
     shares: tuple[float, ...] | None = None
 
@@ -60,7 +60,7 @@ class Engine:
             raise Cancelled("cancelled")
         channels, length = mixtures[0].shape
         try:
-            with torch.inference_mode(), _threads(self.threads):
+            with torch.inference_mode(), threads(self.threads):
                 reads = torch.stack([*mixtures])
                 if apart := channels != self.network.config.channels:
                     reads = reads.reshape(-1, 1, length)
@@ -83,21 +83,3 @@ def _out_of_memory(error: Exception) -> bool:
     said = str(error).lower()
     known = isinstance(error, torch.OutOfMemoryError | MemoryError)
     return known or "out of memory" in said or "allocate memory" in said
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Compute with so many threads.
-
-    torch has one number for the whole process: two separators that run at the same time
-    in two threads should ask for the same.
-    """
-    before = torch.get_num_threads()
-    if count in (None, before):
-        yield
-        return
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
