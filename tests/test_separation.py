@@ -59,17 +59,20 @@ def stem(folder: Path, name: str) -> np.ndarray:
     overlap=st.sampled_from([0.0, 0.25, 0.5]),
     shifts=st.integers(0, 2),
     normalise=st.sampled_from(Normalise),
+    rate=st.sampled_from([8000, 22_050, 44_101, 192_000]),
 )
 @settings(max_examples=50, deadline=None)
 def test_an_identity_network_gives_the_mixture_back(
-    samples, channels, segment, overlap, shifts, normalise
+    samples, channels, segment, overlap, shifts, normalise, rate
 ):
     mixture = torch.from_numpy(noise(samples, channels).T)
     schedule = replace(
         SCHEDULE, segment=segment, overlap=overlap, shifts=shifts, normalise=normalise
     )
 
-    estimates = separator(schedule=schedule).separate(mixture, 8000)
+    network = EchoNetwork(config(sample_rate=rate))
+
+    estimates = separator(network, schedule).separate(mixture, rate)
 
     for estimate in estimates.values():
         torch.testing.assert_close(estimate, mixture, atol=1e-6, rtol=0)
