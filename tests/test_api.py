@@ -13,7 +13,11 @@ import torch
 import unmixcli
 from fakes import EchoNetwork, config
 from unmixcli import Output, Selection, Separator, Settings
+from unmixcli.audio.blocks import BLOCK
+from unmixcli.audio.format import AudioFormat
+from unmixcli.audio.track import TensorTrack
 from unmixcli.errors import AudioError, Cancelled, ConfigError, UsageError
+from unmixcli.inference.threads import threads
 from unmixcli.schedule import Normalise, Schedule
 from unmixcli.weights.loader import Model
 
@@ -33,7 +37,7 @@ def track(tmp_path) -> Path:
 
 
 def test_the_package_offers_its_nouns_only_when_asked():
-    assert set(unmixcli.__all__) == {"Output", "Selection", "Separator", "Settings", "__version__"}
+    assert all(getattr(unmixcli, name) for name in unmixcli.__all__)
     assert unmixcli.Separator is Separator
     with pytest.raises(AttributeError, match="no attribute 'Seperator'"):
         _ = unmixcli.Seperator
@@ -100,6 +104,9 @@ def test_what_is_no_mixture_is_refused_with_advice(mixture, rate, said):
         {"batch_size": -1},
         {"threads": 0},
         {"seed": "x"},
+        {"seed": -1},
+        {"batch_size": True},
+        {"overlap": "a"},
         {"chunking": "rough"},
     ],
     ids=str,
@@ -112,6 +119,7 @@ def test_impossible_settings_are_refused(values):
 def test_words_stand_for_their_constants():
     assert Settings(chunking="seamless").chunking is unmixcli.settings.Chunking.SEAMLESS
     assert Output(subtype="16").subtype.encoding == "PCM_16"
+    assert Output(subtype=24).subtype.encoding == "PCM_24"
     with pytest.raises(ConfigError, match="subtype"):
         Output(subtype="12")
 
@@ -180,3 +188,46 @@ def test_left_and_right_that_cancel_out_are_kept():
     estimates = model.separate(mixture, 8000)
 
     torch.testing.assert_close(estimates["s0"], mixture, atol=1e-6, rtol=0)
+
+
+def test_small_networks_run_on_one_thread_and_large_ones_on_more(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+
+    assert Separator.from_manifest("mini", device="cpu").threads == 1
+    monkeypatch.setattr(Model, "weights", 100_000_000)
+    assert Separator.from_manifest("mini", device="cpu").threads == 6
+    assert Separator.from_manifest("mini", device="cpu", threads=3).threads == 3
+
+
+def test_threads_are_given_back():
+    before = torch.get_num_threads()
+
+    with threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("selection", [Selection(), Selection(two_stems="s0")], ids=str)
+def test_no_step_gathers_the_track(selection):
+    """Between what goes in and what comes out lie a segment, its context and some blocks."""
+    rate, seconds = 22_050, 60
+    passes: list[int] = []  # samples given so far, of each pass over the track
+
+    class Counted(TensorTrack):
+        def blocks(self, _=0):
+            number = len(passes)
+            passes.append(0)
+            for piece in torch.split(self.mixture, 1000, dim=-1):
+                passes[number] += piece.shape[-1]
+                yield piece
+
+    track = Counted(torch.rand(2, seconds * rate) - 0.5, AudioFormat(rate, 2))
+    schedule = Schedule(segment=4000, overlap=0.25, normalise=Normalise.TRACK, max_shift=500)
+    received, gap = 0, 0
+    for stems in separator(schedule, shifts=2).stream(track, selection):
+        received += stems.shape[-1]
+        gap = max(gap, max(passes[1:]) - received)  # the first pass measures the level
+
+    assert received == seconds * rate
+    assert gap <= (4000 + 500) * rate / 8000 + 4 * BLOCK

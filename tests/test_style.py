@@ -22,7 +22,9 @@ def test_a_tool_finds_nothing(tool):
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs", "examples"]
+)
 def test_what_documents_point_to_is_there(name):
     path = ROOT / name
     for page in [path] if path.is_file() else sorted(path.rglob("*.md")):

@@ -95,3 +95,10 @@ class Cancelled(UnmixError):
     """The caller asked to stop; nothing half-written is left."""
 
     exit_code = 130
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether memory is what was lacking; of the devices only CUDA has a class for it."""
+    said = str(error).lower()
+    known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return known or "out of memory" in said or "allocate memory" in said

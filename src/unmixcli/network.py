@@ -60,6 +60,16 @@ def require_range(name: str, value: float, least: float, most: float) -> None:
         raise ConfigError(f"{name} must be in {least}..{most}, got {value!r}")
 
 
+def require_count(name: str, value: int, least: int, most: int = 1 << 40) -> None:
+    """Refuse what is no whole number in ``[least, most]``.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ConfigError(f"{name} must be an integer in {least}..{most}, got {value!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """How many samples a network reads in order to predict how many.

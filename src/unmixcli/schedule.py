@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from unmixcli.errors import ConfigError
+from unmixcli.network import require_count
 
 
 class Tail(StrEnum):
@@ -77,9 +78,9 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.segment is not None:
-            _require_count("segment", self.segment, least=1)
-        _require_count("shifts", self.shifts, least=0)
-        _require_count("max_shift", self.max_shift, least=0)
+            require_count("segment", self.segment, 1)
+        require_count("shifts", self.shifts, 0)
+        require_count("max_shift", self.max_shift, 0)
         if not 0 <= self.overlap < 1:
             raise ConfigError(f"overlap must be in [0, 1), got {self.overlap}")
         if not 0 <= self.power <= STEEPEST:
@@ -116,8 +117,3 @@ class Schedule:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"invalid schedule: {error}") from error
-
-
-def _require_count(name: str, value: int, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{name} must be an integer of at least {least}, got {value!r}")

@@ -16,7 +16,9 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unmixcli.audio.blocks import rechunk
@@ -26,7 +28,7 @@ from unmixcli.audio.encoding.outputs import require_apart
 from unmixcli.audio.format import AudioFormat
 from unmixcli.audio.level import UNIT_LEVEL, measure
 from unmixcli.audio.reader import AudioReader
-from unmixcli.audio.track import MEMORY, TensorTrack, Track
+from unmixcli.audio.track import UNNAMED, TensorTrack, Track
 from unmixcli.audio.writer import StemWriter
 from unmixcli.errors import ConfigError
 from unmixcli.inference.device import resolve
@@ -44,7 +46,7 @@ from unmixcli.weights import loader
 
 SMALL = 8_000_000
 """Weights below which a network runs on one thread: on a busy computer a second thread
-made the embedded model ten times slower, and on an idle one it costs a quarter more."""
+made the embedded model ten times slower, and on an idle one it costs a third more."""
 
 
 class Separator:
@@ -115,17 +117,18 @@ class Separator:
             cancel: Set it, from another thread or from ``progress``, to stop.
 
         Raises:
+            UsageError: The model has no such source, or the window is no stretch of time.
             AudioError: The track cannot be read to its end.
             OutputError: A stem cannot be written, or exists.
+            DeviceError: The device is out of memory.
             WeightsError: The network gives values that are not finite.
             Cancelled: ``cancel`` was set; nothing is left behind.
         """
         track, output, selection = Path(track), output or Output(), selection or Selection()
         began = time.monotonic()
+        # One thread but for the network: on blocks of a second more only wait for each other.
         with (
-            threads(
-                1
-            ),  # but for the network: on blocks of a second they only get in each other's way
+            threads(1),
             AudioReader(track, start=start, duration=duration) as reader,
             StemWriter(
                 Path(folder),
@@ -152,7 +155,7 @@ class Separator:
 
     def separate(
         self,
-        mixture: Tensor,
+        mixture: Tensor | NDArray[np.floating[Any]],
         sample_rate: int,
         *,
         selection: Selection | None = None,
@@ -162,7 +165,7 @@ class Separator:
         """Return the estimates of a mixture in memory, at its own rate.
 
         Args:
-            mixture: (channels, samples), floats; a numpy array will do.
+            mixture: (channels, samples), floats.
             sample_rate: Its rate, in Hz.
             selection: Which stems; all by default.
             progress: Told of every block.
@@ -172,15 +175,18 @@ class Separator:
             By stem, (channels, samples), float32.
 
         Raises:
+            UsageError: The model has no such source.
             AudioError: The mixture is empty, not finite, or has channels that the
                 model cannot read.
+            DeviceError: The device is out of memory.
+            WeightsError: The network gives values that are not finite.
             Cancelled: ``cancel`` was set.
         """
         track = TensorTrack.of(mixture, sample_rate)
         selection = selection or Selection()
-        check_channels(MEMORY, track.format.channels, self.model.config.channels)
-        stems = self.stream(track, selection, cancel)
+        check_channels(UNNAMED, track.format.channels, self.model.config.channels)
         with threads(1):
+            stems = self.stream(track, selection, cancel)
             estimates = torch.cat([*reported(stems, track.frames, progress)], dim=-1)
         return dict(zip(selection.names(self.sources), estimates, strict=True))
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from unmixcli.audio.subtype import Subtype
 from unmixcli.errors import ConfigError
-from unmixcli.network import require_range
+from unmixcli.network import require_count, require_range
 
 SHORTEST_SEGMENT, LONGEST_SEGMENT = 0.01, 600.0
 """In seconds; less would only take time, and more only memory."""
@@ -16,6 +16,8 @@ HIGHEST_OVERLAP = 0.99
 """A hundred times the work of none."""
 
 MOST_THREADS = 256
+MOST_SHIFTS = 100
+LARGEST_BATCH = 1024
 
 
 class Chunking(StrEnum):
@@ -56,11 +58,12 @@ class Settings:
     def __post_init__(self) -> None:
         _require_member("chunking", self.chunking, Chunking)
         object.__setattr__(self, "chunking", Chunking(self.chunking))
-        _require_count("shifts", self.shifts, least=0)
-        _require_count("batch_size", self.batch_size, least=1)
-        _require_count("threads", self.threads, least=1, most=MOST_THREADS)
-        if not isinstance(self.seed, int):
-            raise ConfigError(f"seed must be an integer, got {self.seed!r}")
+        if self.shifts is not None:
+            require_count("shifts", self.shifts, 0, MOST_SHIFTS)
+        if self.threads is not None:
+            require_count("threads", self.threads, 1, MOST_THREADS)
+        require_count("batch_size", self.batch_size, 1, LARGEST_BATCH)
+        require_count("seed", self.seed, 0)
         if self.segment is not None:
             require_range("segment", self.segment, SHORTEST_SEGMENT, LONGEST_SEGMENT)
         if self.overlap is not None:
@@ -84,15 +87,10 @@ class Output:
 
     def __post_init__(self) -> None:
         _require_member("subtype", self.subtype, Subtype)
-        object.__setattr__(self, "subtype", Subtype(self.subtype))
+        object.__setattr__(self, "subtype", Subtype(str(self.subtype)))
 
 
 def _require_member(name: str, value: str, kind: type[StrEnum]) -> None:
     known = [member.value for member in kind]
-    if value not in known:
+    if str(value) not in known:
         raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-
-
-def _require_count(name: str, value: int | None, *, least: int, most: int = 1 << 20) -> None:
-    if value is not None and not (isinstance(value, int) and least <= value <= most):
-        raise ConfigError(f"{name} must be an integer in {least}..{most}, got {value!r}")

@@ -426,10 +426,9 @@ def test_a_track_louder_than_any_sound_is_refused(run, tmp_path):
 def test_usage_errors_are_two_lines_too(run, track):
     finished = run("separate", track, "--segment", "nan")
 
-    assert lines(finished.stderr) == [
-        "error: invalid value for '--segment': Input should be less than or equal to 600",
-        "hint: see 'unmixcli separate --help'",
-    ]
+    error, hint = lines(finished.stderr)
+    assert error.startswith("error: invalid value for '--segment'")
+    assert hint == "hint: see 'unmixcli separate --help'"
 
 
 @pytest.mark.parametrize(

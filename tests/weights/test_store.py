@@ -171,7 +171,7 @@ def test_the_embedded_model_names_a_better_one():
 
     assert "'mini' (4 MB, MIT)" in advice
     assert "--model demucs" in advice
-    assert "1,063 MB" in advice
+    assert "about 1,063 MB" in advice
     assert "for research" in advice
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 
 from unmixcli.audio.blocks import BLOCK
+from unmixcli.audio.decoder import DecodeError, Decoder
 from unmixcli.audio.decoding import completeness
-from unmixcli.audio.decoding.mp3 import PrefixedFile, find_frame, length_header, silenced
+from unmixcli.audio.decoding.mp3 import find_frame, length_header
 from unmixcli.audio.decoding.opening import identity, open_regular
 from unmixcli.audio.decoding.sniff import Container, skip_id3, sniff
 from unmixcli.audio.finite import require_finite
@@ -67,10 +67,9 @@ class AudioReader:
     def __init__(self, path: Path, *, start: float = 0.0, duration: float | None = None) -> None:
         self.path = path
         self._passes: set[ExitStack] = set()
-        self._sources: list[PrefixedFile] = []
         self._prefix, self._music = b"", 0  # of an MP3: the header it lacks, and where it starts
         extent, ended = self._inspect()
-        with self._decoder() as (decoder, _):
+        with self._decoder() as decoder:
             self.format = self._accept(decoder)
             present = decoder.frames
         if extent and extent.wrapped:
@@ -115,7 +114,7 @@ class AudioReader:
         with ExitStack() as handles:
             self._passes.add(handles)
             handles.callback(self._passes.discard, handles)
-            decoder, file = handles.enter_context(self._decoder())
+            decoder = handles.enter_context(self._decoder())
             self._skip(decoder, frames)
             for position in range(self._first, self._stop, frames):
                 wanted = min(frames, self._stop - position)
@@ -123,7 +122,7 @@ class AudioReader:
                 require_finite(self.path, block, position, self.format.sample_rate)
                 yield block
             if self._stop == decoder.frames:
-                self._require_end(file)
+                self._require_end(decoder)
 
     def _inspect(self) -> tuple[completeness.Extent | None, bool]:
         """Look at the bytes: what the file is, how long it says it is, and if it ends."""
@@ -160,44 +159,29 @@ class AudioReader:
         return container
 
     @contextmanager
-    def _decoder(self) -> Iterator[tuple[soundfile.SoundFile, BufferedReader]]:
+    def _decoder(self) -> Iterator[Decoder]:
         with _owned(open_regular(self.path)) as file:
             if identity(file) != self._identity:
                 raise AudioError(f"'{self.path}' changed while it was read", hint="run it again")
-            source: int | PrefixedFile = file.fileno()
-            if self._prefix:
-                source = PrefixedFile(self._prefix, file, self._music)
-                self._sources.append(source)
             try:
-                with self._decoding():
-                    decoder = soundfile.SoundFile(source, closefd=False)
-            except soundfile.LibsndfileError as error:
-                reason = error.error_string.rstrip(".").lower()
+                decoder = Decoder(file, self._container, self._prefix, self._music)
+            except DecodeError as error:
                 raise AudioError(
-                    f"cannot decode '{self.path}': {reason}", hint=_GET_AGAIN
+                    f"cannot decode '{self.path}': {error}", hint=_GET_AGAIN
                 ) from error
-            with closing(decoder):
-                yield decoder, file
+            with decoder:
+                yield decoder
 
-    @contextmanager
-    def _decoding(self) -> Iterator[None]:
-        """Wrap each call into libsndfile; raises what it could not pass on."""
-        with silenced() if self._container is Container.MP3 else nullcontext():
-            yield
-        for source in self._sources:
-            if source.failure is not None:
-                raise source.failure
-
-    def _accept(self, decoder: soundfile.SoundFile) -> AudioFormat:
+    def _accept(self, decoder: Decoder) -> AudioFormat:
         """Refuse formats nobody records music in; most are headers gone wrong."""
         if decoder.subtype not in _SUBTYPES:
             raise AudioError(
                 f"'{self.path}' is encoded as {decoder.subtype}, which is not supported",
                 hint="convert it to WAV or FLAC",
             )
-        if decoder.samplerate not in RATES:
+        if decoder.sample_rate not in RATES:
             raise AudioError(
-                f"'{self.path}' has an unsupported rate of {decoder.samplerate} Hz",
+                f"'{self.path}' has an unsupported rate of {decoder.sample_rate} Hz",
                 hint=f"convert it to a rate in {RATES[0]}..{RATES[-1]} Hz",
             )
         if not 1 <= decoder.channels <= MOST_CHANNELS:
@@ -210,7 +194,7 @@ class AudioReader:
                 f"'{self.path}' does not say how long it is",
                 hint="convert it again, to a file instead of a pipe",
             )
-        return AudioFormat(decoder.samplerate, decoder.channels)
+        return AudioFormat(decoder.sample_rate, decoder.channels)
 
     def _window(self, start: float, duration: float | None, total: int | None) -> tuple[int, int]:
         """Return the first and the last sample; ``total`` is ``None`` if nobody knows it."""
@@ -230,36 +214,33 @@ class AudioReader:
             end = min(end, first + max(1, round(duration * self.format.sample_rate)))
         return first, end if isinstance(end, int) else 1 << 62
 
-    def _skip(self, decoder: soundfile.SoundFile, frames: int) -> None:
+    def _skip(self, decoder: Decoder, frames: int) -> None:
         if self._container not in _INEXACT_SEEK:
             try:
                 decoder.seek(self._first)
-            except soundfile.LibsndfileError as error:
+            except DecodeError as error:
                 raise self._damaged(self._first, decoder.frames) from error
             return
         for position in range(0, self._first, frames):
             self._read(decoder, min(frames, self._first - position), position)
 
-    def _read(self, decoder: soundfile.SoundFile, wanted: int, position: int) -> Tensor:
+    def _read(self, decoder: Decoder, wanted: int, position: int) -> Tensor:
         """Read exactly ``wanted`` samples, (channels, wanted)."""
         try:
-            with self._decoding():
-                samples = decoder.read(wanted, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:  # FLAC: lost sync, a wrong checksum
+            samples = decoder.read(wanted)
+        except DecodeError as error:  # FLAC: lost sync, a wrong checksum
             raise self._damaged(position, decoder.frames) from error
         if len(samples) < wanted:
             raise self._truncated(position + len(samples), decoder.frames)
         return torch.from_numpy(np.ascontiguousarray(samples.T))
 
-    def _require_end(self, file: BufferedReader) -> None:
+    def _require_end(self, decoder: Decoder) -> None:
         """Refuse a FLAC whose header says less than there is: the decoder stops early."""
-        if self._container is Container.FLAC:
-            left = os.fstat(file.fileno()).st_size - os.lseek(file.fileno(), 0, os.SEEK_CUR)
-            if left > _READ_AHEAD:
-                raise AudioError(
-                    f"'{self.path}' holds more than its header says: {left} bytes are left over",
-                    hint=_GET_AGAIN,
-                )
+        if self._container is Container.FLAC and decoder.unread() > _READ_AHEAD:
+            raise AudioError(
+                f"'{self.path}' holds more than its header says: {decoder.unread()} bytes are left",
+                hint=_GET_AGAIN,
+            )
 
     def _truncated(self, present: int, declared: int | None) -> AudioError:
         count = (

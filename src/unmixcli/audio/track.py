@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unmixcli.audio.blocks import BLOCK
@@ -15,7 +17,7 @@ from unmixcli.audio.finite import require_finite
 from unmixcli.audio.format import MOST_CHANNELS, RATES, AudioFormat
 from unmixcli.errors import AudioError
 
-MEMORY = Path("the mixture")
+UNNAMED = Path("the mixture")
 """What errors call a track that is no file."""
 
 
@@ -45,11 +47,11 @@ class TensorTrack:
     format: AudioFormat
 
     @classmethod
-    def of(cls, mixture: Tensor, sample_rate: int) -> TensorTrack:
+    def of(cls, mixture: Tensor | NDArray[np.floating[Any]], sample_rate: int) -> TensorTrack:
         """Take a mixture from a caller who may have made a mistake.
 
         Args:
-            mixture: (channels, samples), floats; a numpy array will do.
+            mixture: (channels, samples), floats.
             sample_rate: Its rate, in Hz.
 
         Raises:
@@ -73,7 +75,7 @@ class TensorTrack:
                 f"unsupported rate of {sample_rate!r} Hz",
                 hint=f"rates are integers in {RATES[0]}..{RATES[-1]} Hz",
             )
-        require_finite(MEMORY, tensor, 0, sample_rate)
+        require_finite(UNNAMED, tensor, 0, sample_rate)
         return cls(tensor.float(), AudioFormat(sample_rate, tensor.shape[0]))
 
     @property

@@ -45,8 +45,8 @@ def main() -> None:
         code = app(arguments, standalone_mode=False)
     except UnmixError as error:
         _fail(error)
-    except MemoryError as error:
-        _fail(DeviceError("out of memory", hint=f"this computer has too little for it {error}"))
+    except MemoryError:
+        _fail(DeviceError("out of memory", hint="try a shorter --segment, or close other programs"))
     except Exception as error:
         # Typer keeps the class of its usage errors to itself.
         if not hasattr(error, "format_message"):

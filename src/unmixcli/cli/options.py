@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,9 @@ import typer
 from unmixcli.audio.subtype import Subtype
 from unmixcli.settings import (
     HIGHEST_OVERLAP,
+    LARGEST_BATCH,
     LONGEST_SEGMENT,
+    MOST_SHIFTS,
     MOST_THREADS,
     SHORTEST_SEGMENT,
     Chunking,
@@ -20,12 +21,6 @@ from unmixcli.settings import (
 INPUT, MODEL, CUT, OUTPUT = "Input", "Model", "How to cut", "Output"
 LONGEST_TRACK = 1e7
 """In seconds; beyond it a number is a mistake, and would overflow."""
-
-
-def _number(value: float | None) -> float | None:
-    if value is not None and math.isnan(value):
-        raise typer.BadParameter(f"{value} is not a length in seconds")
-    return value
 
 
 def _share(value: float | None) -> float | None:
@@ -44,7 +39,6 @@ Start = Annotated[
     typer.Option(
         min=0,
         max=LONGEST_TRACK,
-        callback=_number,
         help="Begin here, in seconds.",
         rich_help_panel=INPUT,
     ),
@@ -54,7 +48,6 @@ Duration = Annotated[
     typer.Option(
         min=0.001,
         max=LONGEST_TRACK,
-        callback=_number,
         help="Take so many seconds only.",
         rich_help_panel=INPUT,
     ),
@@ -75,7 +68,7 @@ Device = Annotated[
 ]
 BatchSize = Annotated[
     int,
-    typer.Option(min=1, max=1024, help="Chunks per network call.", rich_help_panel=MODEL),
+    typer.Option(min=1, max=LARGEST_BATCH, help="Chunks per network call.", rich_help_panel=MODEL),
 ]
 Threads = Annotated[
     int | None,
@@ -90,18 +83,17 @@ Shifts = Annotated[
     int | None,
     typer.Option(
         min=0,
-        max=100,
+        max=MOST_SHIFTS,
         help="Shifted passes to average: better and slower; 0 is off. (default: the model's)",
         rich_help_panel=CUT,
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of the shifts.", rich_help_panel=CUT)]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the shifts.", rich_help_panel=CUT)]
 Segment = Annotated[
     float | None,
     typer.Option(
         min=SHORTEST_SEGMENT,
         max=LONGEST_SEGMENT,
-        callback=_number,
         help="Length of a chunk, in seconds. (default: the model's)",
         rich_help_panel=CUT,
     ),
@@ -117,7 +109,8 @@ Overlap = Annotated[
 ChunkingMode = Annotated[
     Chunking,
     typer.Option(
-        help="As the model's authors do, or so that the joins equal one long pass.",
+        help="As the model's authors do, or so that the joins equal one long pass: only for "
+        "networks whose outputs do not depend on the whole segment.",
         rich_help_panel=CUT,
     ),
 ]
@@ -127,7 +120,11 @@ Folder = Annotated[
 ]
 Stems = Annotated[
     list[str] | None,
-    typer.Option("--stem", help="Write this stem only; repeatable.", rich_help_panel=OUTPUT),
+    typer.Option(
+        "--stem",
+        help="Write this stem only; repeatable, or several with commas.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 TwoStems = Annotated[
     str | None,

@@ -26,17 +26,22 @@ def leave_at_once() -> None:
 def leave_in_order() -> None:
     """Let the first signal unwind the stack, so that nothing half-written stays behind.
 
-    Later ones are ignored: they would interrupt the cleaning up.
+    The second is ignored, since it would interrupt the cleaning up; who insists with a
+    third is obeyed at once.
     """
     _handle(_unwind)
 
 
 def _unwind(number: int, _: FrameType | None) -> None:
-    _handle(signal.SIG_IGN)
+    _handle(_wait)
     sys.exit(128 + number)
 
 
-def _handle(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+def _wait(_: int, __: FrameType | None) -> None:
+    leave_at_once()
+
+
+def _handle(handler: Callable[[int, FrameType | None], object]) -> None:
     for number in SIGNALS:
         # What is ignored from the start (nohup, a job in the background) stays ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -9,7 +9,7 @@ from threading import Event
 import torch
 from torch import Tensor
 
-from unmixcli.errors import Cancelled, DeviceError
+from unmixcli.errors import Cancelled, DeviceError, is_out_of_memory
 from unmixcli.inference.plan import ChunkPlan, Draw
 from unmixcli.inference.threads import threads
 from unmixcli.network import Network
@@ -66,20 +66,13 @@ class Engine:
                     reads = reads.reshape(-1, 1, length)
                 estimates = self.network(reads.to(self.device)).cpu()
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise DeviceError(
                 f"'{self.device}' is out of memory at {len(mixtures)} x {length} samples",
-                hint="try a smaller --batch-size, a shorter --segment, or --device cpu",
+                hint="try a smaller --batch-size, a shorter --segment, or another --device",
             ) from error
         if apart:
             estimates = estimates.reshape(len(mixtures), channels, -1, estimates.shape[-1])
             return estimates.transpose(1, 2)
         return estimates
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Say whether that is what went wrong; only CUDA has a class of its own for it."""
-    said = str(error).lower()
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or "out of memory" in said or "allocate memory" in said

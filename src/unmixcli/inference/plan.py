@@ -40,7 +40,7 @@ class Chunk:
         seen_stop: From this position on it reads zeros.
         offset: Where ``start`` lies in the network's output.
         fade: Where ``start`` lies in the cross-fade.
-        shifted: Which of the passes over the whole track it belongs to.
+        number: Which of the passes over the whole track it belongs to.
     """
 
     start: int
@@ -51,7 +51,7 @@ class Chunk:
     seen_stop: int
     offset: int
     fade: int
-    shifted: int = 0
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class ChunkPlan:
         elif self._shifts_track:
             for number, offset in enumerate(draw(schedule.shifts)):
                 for chunk in self._pass(total, shift=schedule.max_shift - offset, draw=None):
-                    yield replace(chunk, shifted=number)
+                    yield replace(chunk, number=number)
         else:
             yield from self._pass(total, shift=0, draw=draw)
 

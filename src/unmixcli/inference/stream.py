@@ -102,7 +102,7 @@ def _calls(total: int, engines: Sequence[Engine]) -> list[Call]:
     first = 0
     for engine in engines:
         calls += [
-            (chunk, engine, first + chunk.shifted)
+            (chunk, engine, first + chunk.number)
             for chunk in engine.plan.chunks(total, engine.draw)
         ]
         first += engine.plan.passes
@@ -161,5 +161,5 @@ def _require_finite(estimate: Tensor, chunk: Chunk, engine: Engine) -> None:
     seconds = chunk.start / engine.network.config.sample_rate
     raise WeightsError(
         f"'{engine.name}' gives values that are not finite at {seconds:.1f} s",
-        hint="its weights are damaged, or need float32: run on the CPU to find out which",
+        hint="its weights are damaged, or the device is: run it with --device cpu",
     )

@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from unmixcli.errors import ConfigError, WeightsError
+from unmixcli.errors import ConfigError, DeviceError, WeightsError, is_out_of_memory
 from unmixcli.network import ModelConfig
 from unmixcli.schedule import Schedule
 from unmixcli.weights.registry import architecture, configure
@@ -137,6 +137,10 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, ConfigError, OSError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise DeviceError(
+                f"out of memory while loading '{path}'", hint="close other programs"
+            ) from error
         raise WeightsError(
             f"'{path}' is not a file of unmixcli weights: {error}",
             hint="--model takes a name of the manifest or a file written by unmixcli",

@@ -12,7 +12,13 @@ from typing import cast
 import torch
 from torch import nn
 
-from unmixcli.errors import ConfigError, UnknownModelError, WeightsError
+from unmixcli.errors import (
+    ConfigError,
+    DeviceError,
+    UnknownModelError,
+    WeightsError,
+    is_out_of_memory,
+)
 from unmixcli.network import ModelConfig, Network
 from unmixcli.schedule import Schedule
 from unmixcli.weights import checkpoint, manifest, published, store
@@ -51,8 +57,19 @@ class Model:
         return sum(parameter.numel() for parameter in self._module.parameters())
 
     def to(self, device: torch.device) -> None:
-        """Move the network to a device."""
-        self._module.to(device)
+        """Move the network to a device.
+
+        Raises:
+            DeviceError: The device has too little memory for it.
+        """
+        try:
+            self._module.to(device)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise DeviceError(
+                f"'{device}' has too little memory for '{self.name}'", hint="try another --device"
+            ) from error
 
     @property
     def _module(self) -> nn.Module:
@@ -97,7 +114,7 @@ def advice() -> str:
     return (
         f"using the embedded model '{small.name}' ({_megabytes(small)}, {small.licence.spdx}), "
         f"made for first tries; --model {better.name} separates better "
-        f"({_megabytes(better)} to download, {terms})"
+        f"(about {_megabytes(better)} to download, {terms})"
     )
 
 

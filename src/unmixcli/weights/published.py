@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unmixcli.errors import ConfigError, WeightsError
+from unmixcli.errors import ConfigError, DeviceError, WeightsError, is_out_of_memory
 from unmixcli.network import ModelConfig
 from unmixcli.schedule import Context, Normalise, Schedule, ShiftScope, Tail
 from unmixcli.weights.registry import configure
@@ -170,6 +170,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch and pickle raise whatever the bytes provoke
+        if is_out_of_memory(error):
+            raise DeviceError(
+                f"out of memory while loading '{path}'", hint="close other programs"
+            ) from error
         raise WeightsError(f"cannot read '{path}': {type(error).__name__}") from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"'{path}' does not hold tensors by name")

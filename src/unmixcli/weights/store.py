@@ -13,9 +13,9 @@ import os
 import secrets
 import sys
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import IO
-from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -76,7 +76,7 @@ def fetch(entry: ManifestEntry, file: WeightFile, progress: Progress | None = No
             part.replace(final)
         finally:
             part.unlink(missing_ok=True)
-    except (URLError, TimeoutError, OSError) as error:
+    except (OSError, HTTPException) as error:
         raise WeightsError(
             f"the weights of '{entry.name}' are not at '{final}' and cannot be fetched: {error}",
             hint=f"connect and run again, or put the file there by hand: {file.path}; "

@@ -9,6 +9,7 @@ import torch
 
 from unmixcli.audio.decoding.mp3 import FrameHeader, PrefixedFile, find_frame, length_header
 from unmixcli.audio.reader import AudioReader
+from unmixcli.errors import AudioError
 
 
 @pytest.fixture
@@ -98,23 +99,29 @@ def test_an_hour_is_counted_in_a_moment(tmp_path):
     assert time.process_time() - start < 3
 
 
-def test_an_interruption_while_decoding_is_not_the_end_of_the_file(headerless, monkeypatch):
-    """libsndfile swallows exceptions of our own file; a Ctrl-C must not become a short track."""
+@pytest.mark.parametrize("failing", range(1, 13))
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [(KeyboardInterrupt(), KeyboardInterrupt), (OSError(5, "I/O error"), AudioError)],
+)
+def test_what_goes_wrong_inside_libsndfile_comes_out(
+    headerless, monkeypatch, failing, raised, expected
+):
+    """It swallows exceptions of our own file; a Ctrl-C must not become a short track."""
     reads = 0
     original = PrefixedFile._at
 
     def interrupted(self, start, size):
         nonlocal reads
         reads += 1
-        if reads == 8:
-            raise KeyboardInterrupt
+        if reads == failing:
+            raise raised
         return original(self, start, size)
 
-    with AudioReader(headerless) as reader:
-        monkeypatch.setattr(PrefixedFile, "_at", interrupted)
-        reads = 0
-        with pytest.raises(KeyboardInterrupt):
-            list(reader.blocks(1000))
+    monkeypatch.setattr(PrefixedFile, "_at", interrupted)
+
+    with pytest.raises(expected), AudioReader(headerless) as reader:
+        list(reader.blocks(1000))
 
 
 def test_counting_the_frames_of_a_long_file_holds_little_of_it(tmp_path):
