@@ -39,7 +39,8 @@ def peak(track: Path, folder: Path, model: str) -> tuple[float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{command} ended with status {status}")
-    return usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+    kibibytes = usage.ru_maxrss  # on Linux
+    return kibibytes * 1024 / 1e6, usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
