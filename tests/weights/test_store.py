@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from http.client import IncompleteRead
+from urllib.error import HTTPError, URLError
 
 import pytest
 import torch
@@ -188,3 +190,29 @@ def test_a_user_without_a_home_is_told_what_to_name(monkeypatch):
         store.home()
 
     assert "UNMIXCLI_HOME" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (URLError(OSError(-2, "Name or service not known")), "Name or service not known"),
+        (HTTPError("https://example.org", 404, "Not Found", {}, None), "Not Found"),
+        (IncompleteRead(b"abc", 100), "IncompleteRead"),
+        (TimeoutError("timed out"), "timed out"),
+    ],
+    ids=["no name", "404", "cut short", "timeout"],
+)
+def test_a_download_that_fails_says_why_and_leaves_nothing(mirror, monkeypatch, failure, said):
+    monkeypatch.delenv("UNMIXCLI_MIRROR")
+    entry, _ = mirror
+
+    def fail(*_, **__):
+        raise failure
+
+    monkeypatch.setattr(store, "urlopen", fail)
+
+    with pytest.raises(WeightsError, match="cannot be fetched") as caught:
+        loader.load("tiny")
+
+    assert said in str(caught.value)
+    assert list(store.place(entry, entry.files[0]).parent.iterdir()) == []

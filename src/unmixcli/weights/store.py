@@ -77,8 +77,9 @@ def fetch(entry: ManifestEntry, file: WeightFile, progress: Progress | None = No
         finally:
             part.unlink(missing_ok=True)
     except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error  # urllib wraps what went wrong
         raise WeightsError(
-            f"the weights of '{entry.name}' are not at '{final}' and cannot be fetched: {error}",
+            f"the weights of '{entry.name}' are not at '{final}' and cannot be fetched: {reason}",
             hint=f"connect and run again, or put the file there by hand: {file.path}; "
             "the embedded model 'mini' needs no download",
         ) from error
