@@ -11,7 +11,7 @@ import torch
 from places import ROOT
 from unmixcli.errors import ConfigError, UnknownModelError
 from unmixcli.network import Network
-from unmixcli.weights import manifest, store
+from unmixcli.weights import checkpoint, manifest, store
 from unmixcli.weights.registry import architecture, configure
 
 ENTRIES = manifest.models()
@@ -63,6 +63,17 @@ def test_what_is_bundled_is_what_the_manifest_says(name):
 
     assert hashlib.sha256(data).hexdigest() == file.sha256
     assert len(data) == file.size
+
+
+@pytest.mark.parametrize("name", [n for n, e in ENTRIES.items() if e.files[0].format == "native"])
+def test_a_native_file_says_of_itself_what_the_manifest_says(name):
+    entry = ENTRIES[name]
+    header = checkpoint.read_header(store.place(entry, entry.files[0]))
+
+    assert header.architecture == entry.architecture
+    assert header.config == configure(entry.architecture, entry.config)
+    assert header.schedule == entry.schedule
+    assert header.licence == entry.licence.spdx
 
 
 def test_names_follow_the_papers():
