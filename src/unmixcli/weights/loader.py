@@ -21,8 +21,9 @@ from unmixcli.errors import (
 )
 from unmixcli.network import ModelConfig, Network
 from unmixcli.schedule import Schedule
-from unmixcli.weights import checkpoint, manifest, published, store
+from unmixcli.weights import checkpoint, manifest, store
 from unmixcli.weights.registry import configure
+from unmixcli.weights.state import read_state
 
 DEFAULT = "mini"
 BETTER = "demucs"
@@ -149,7 +150,7 @@ def _from_manifest(entry: manifest.ManifestEntry, progress: store.Progress | Non
         network = checkpoint.blank(entry.architecture, config)
     except ConfigError as error:
         raise WeightsError(f"'{entry.name}' has an invalid manifest entry: {error}") from error
-    network = checkpoint.fill(network, published.read_state(path), name=str(path))
+    network = checkpoint.fill(network, read_state(path), name=str(path))
     return _model(entry.name, network, entry.schedule, entry.licence.spdx, digest)
 
 
