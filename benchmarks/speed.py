@@ -2,6 +2,7 @@
 
     python benchmarks/speed.py embedded    # CPU-seconds of `mini`, file to files
     python benchmarks/speed.py schedule    # streaming against the plain published loop
+    python benchmarks/speed.py networks    # the same for the networks of the other papers
 
 The second drives one and the same network (random weights, one thread) through our
 stream and through the whole-track loop that the tests keep as an oracle, in turn; a ratio
@@ -17,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,9 @@ from unmixcli.inference.engine import Engine
 from unmixcli.inference.plan import ChunkPlan
 from unmixcli.inference.shifts import recorded
 from unmixcli.inference.stream import separate_stream
-from unmixcli.weights import manifest
-from unmixcli.weights.registry import architecture, configure
+from unmixcli.weights import manifest, published
+from unmixcli.weights.published.wave_u_net import NAMED
+from unmixcli.weights.registry import architecture
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
@@ -39,7 +42,12 @@ from memory import write_track  # noqa: E402
 
 MINUTES = 3.0
 PAIRS = 5
-SECONDS = {"demucs": 60, "tasnet": 20}
+LARGE = {"demucs": 60, "tasnet": 20}
+OTHERS = dict.fromkeys(("M1", "M4", "M5-HighSR", "M7", "Exp"), 10) | {
+    "wavenet-multi": 4,
+    "tdc-vocals-top1": 20,
+}
+"""How many seconds of noise to separate."""
 
 
 def embedded() -> None:
@@ -66,25 +74,32 @@ def cpu_seconds(run: Callable[[], Tensor]) -> tuple[float, Tensor]:
     return time.process_time() - began, result
 
 
-def schedule() -> None:
+def schedule(networks: dict[str, int]) -> None:
     """Compare streaming with the plain loop, pair by pair."""
     torch.set_num_threads(1)
     print("| model | plain loop, CPU-s per s | streaming | ratio, median of 5 | difference |")
     print("|---|---|---|---|---|")
-    for name, seconds in SECONDS.items():
+    for name, seconds in networks.items():
         print(compare(name, seconds), flush=True)
+
+
+def _call(name: str) -> tuple[str, str, Mapping[str, Any]]:
+    """Return the constructor of a published configuration, or of a model of the manifest."""
+    if name in NAMED:
+        return NAMED[name]
+    call = manifest.models()[name].members[0].constructor
+    assert call is not None
+    return call.system, call.name, call.options
 
 
 def compare(name: str, seconds: int) -> str:
     """Return a table row: a published model of random weights, cut in both ways."""
-    entry = manifest.find(name)
+    meant = published.translate(*_call(name))
     torch.manual_seed(0)
-    network: Any = architecture(entry.architecture).build(
-        configure(entry.architecture, entry.config)
-    )
+    network: Any = architecture(meant.architecture).build(meant.config)
     network.eval()
-    mixture = torch.rand(2, seconds * 44_100) - 0.5
-    plan = ChunkPlan(geometry=network.geometry, schedule=entry.schedule)
+    mixture = torch.rand(meant.config.channels, seconds * meant.config.sample_rate) - 0.5
+    plan = ChunkPlan(geometry=network.geometry, schedule=meant.schedule)
     engine = Engine(
         name=name, network=network, plan=plan, draw=recorded([]), device=torch.device("cpu")
     )
@@ -94,7 +109,7 @@ def compare(name: str, seconds: int) -> str:
         return torch.cat([*separate_stream(blocks, mixture.shape[-1], [engine])], -1)
 
     def plain() -> Tensor:
-        estimates: Tensor = textbook.separate(network, mixture, entry.schedule, iter([]))
+        estimates: Tensor = textbook.separate(network, mixture, meant.schedule, iter([]))
         return estimates
 
     pairs, difference = [], 0.0
@@ -107,7 +122,13 @@ def compare(name: str, seconds: int) -> str:
     return f"| {name} | {costs[0]:.3f} | {costs[1]:.3f} | {ratio:.3f} | {difference:.1e} |"
 
 
+COMMANDS: dict[str, Callable[[], None]] = {
+    "embedded": embedded,
+    "schedule": partial(schedule, LARGE),
+    "networks": partial(schedule, OTHERS),
+}
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["embedded", "schedule"])
-    {"embedded": embedded, "schedule": schedule}[parser.parse_args().what]()
+    parser.add_argument("what", choices=COMMANDS)
+    COMMANDS[parser.parse_args().what]()

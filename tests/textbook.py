@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from unmixcli.network import Network
-from unmixcli.schedule import Context, Schedule, ShiftScope
+from unmixcli.schedule import Context, Schedule, ShiftScope, Tail
 
 Read = Callable[[int, int], Tensor]
 
@@ -51,14 +51,20 @@ def chunked(
     rise = torch.cat([torch.arange(1, half + 1), torch.arange(segment - half, 0, -1)]).float()
     weight = (rise / rise.max()) ** schedule.power
     total, estimate = torch.zeros(stop - start), None
-    for begin in range(start, stop, int((1 - schedule.overlap) * segment)):
-        length = min(segment, stop - begin)
+    hop = int((1 - schedule.overlap) * segment)
+    for begin in range(start - (-schedule.origin % hop), stop, hop):
+        moved = schedule.tail is Tail.SHIFT and begin + segment > stop
+        begin = max(stop - segment, start) if moved else begin  # noqa: PLW2901
+        length = min(segment, stop - begin) if schedule.tail is Tail.SHORTEN else segment
         chunk = shifted(network, read, begin, length, schedule, offsets)
         if estimate is None:
             estimate = torch.zeros(*chunk.shape[:-1], stop - start)
-        at = slice(begin - start, begin - start + length)
-        estimate[..., at] += weight[:length] * chunk
-        total[at] += weight[:length]
+        low, high = max(begin, start), min(begin + length, stop)
+        at, inside = slice(low - start, high - start), slice(low - begin, high - begin)
+        if moved:  # what the last chunk predicts replaces what others did
+            estimate[..., at], total[at] = 0, 0
+        estimate[..., at] += weight[inside] * chunk[..., inside]
+        total[at] += weight[inside]
     assert estimate is not None
     return estimate / total
 

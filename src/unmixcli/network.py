@@ -49,6 +49,11 @@ class ModelConfig:
         require_range("sample_rate", self.sample_rate, 1, 1_000_000)
         require_range("channels", self.channels, 1, 64)
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What its labels stand for, in order; empty for a network that takes none."""
+        return ()
+
 
 def require_range(name: str, value: float, least: float, most: float) -> None:
     """Refuse a hyper-parameter outside ``[least, most]``.
@@ -77,10 +82,18 @@ class Geometry:
     A zero-padded network has ``input_length == output_length``. A network of
     valid convolutions predicts only the centre of what it reads; the rest is
     context. Demucs sits between: it wants a length its strides divide.
+
+    Attributes:
+        input_length: Samples it reads.
+        output_length: Samples it predicts, centred on them.
+        edge: How many of them, at either end, depend on where the input ends: where a
+            network reads a little less than it looks at, and takes the rest as zero.
+            Counted only for networks that can be cut seamlessly.
     """
 
     input_length: int
     output_length: int
+    edge: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.output_length <= self.input_length:
@@ -89,8 +102,8 @@ class Geometry:
             )
 
 
-class Network(Protocol):
-    """A separation network: mixture in, one estimate per source out."""
+class Cuttable(Protocol):
+    """What every network says of itself, so that a track can be cut for it."""
 
     @property
     def config(self) -> ModelConfig:
@@ -111,8 +124,30 @@ class Network(Protocol):
         """Return the smallest valid geometry that predicts at least ``target`` samples."""
         ...
 
+
+class Network(Cuttable, Protocol):
+    """A separation network: mixture in, one estimate per source out."""
+
     def __call__(self, mixture: Tensor) -> Tensor:
         """Map (batch, channels, input) to (batch, sources, channels, output)."""
+        ...
+
+
+class ConditionedNetwork(Cuttable, Protocol):
+    """A separation network that is told what sounds in the mixture."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What each label stands for, in the order of the labels' last axis."""
+        ...
+
+    def __call__(self, mixture: Tensor, labels: Tensor) -> Tensor:
+        """Map (batch, channels, input) to (batch, sources, channels, output).
+
+        Args:
+            mixture: Waveform, (batch, channels, input).
+            labels: What sounds in each, (batch, labels): 1 where it does, 0 where not.
+        """
         ...
 
 

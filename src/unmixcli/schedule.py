@@ -58,6 +58,10 @@ class Schedule:
         segment: Samples wanted of each chunk; ``None`` takes the whole track as one.
         overlap: Share of a segment that the next one covers again, in [0, 1).
         power: Exponent of the triangular cross-fade; 0 weights all samples alike.
+        origin: A position of the track where a chunk starts; the others follow from it, and
+            go before it. Where authors only separated what has its whole context, it is theirs.
+        margin: Samples to predict beyond either end of a chunk, and to throw away.
+        least: Length that a shorter track is brought to, with silence at its end.
         tail: How the last chunk meets the end of the track.
         context: What a chunk reads beyond its own ends.
         shifts: Shifted passes to average by default; 0 is one unshifted pass.
@@ -69,6 +73,9 @@ class Schedule:
     segment: int | None
     overlap: float = 0.0
     power: float = 1.0
+    origin: int = 0
+    margin: int = 0
+    least: int = 0
     tail: Tail = Tail.PAD
     context: Context = Context.NEIGHBOURS
     shifts: int = 0
@@ -79,6 +86,9 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.segment is not None:
             require_count("segment", self.segment, 1)
+        require_count("origin", self.origin, 0)
+        require_count("margin", self.margin, 0)
+        require_count("least", self.least, 0)
         require_count("shifts", self.shifts, 0)
         require_count("max_shift", self.max_shift, 0)
         if not 0 <= self.overlap < 1:

@@ -14,6 +14,11 @@ from unmixcli import models
 from unmixcli.errors import ConfigError
 
 NAMES = sorted(module.name for module in iter_modules(models.__path__))
+CONDITIONED = [
+    name
+    for name in NAMES
+    if hasattr(import_module(f"{models.__name__}.{name}").ARCHITECTURE.build, "labels")
+]
 TARGETS = (1, 7, 256, 1000, 1023, 4097)
 
 
@@ -47,12 +52,25 @@ def mixture(network):
     return torch.randn(2, network.config.channels, network.geometry(1000).input_length) / 4
 
 
-def test_shapes_are_the_geometrys(network):
+@pytest.fixture
+def labels(network):
+    """What sounds in either item, for a network that is told; no two items the same."""
+    if not hasattr(network, "labels"):
+        return None
+    return torch.stack([torch.arange(len(network.labels)) % 2 == item for item in (0, 1)]).float()
+
+
+def separate(network, mixture, labels):
+    return network(mixture) if labels is None else network(mixture, labels[: len(mixture)])
+
+
+def test_shapes_are_the_geometrys(network, labels):
     config = network.config
     for target in TARGETS:
         geometry = network.geometry(target)
+        mixture = torch.randn(1, config.channels, geometry.input_length)
         with torch.inference_mode():
-            estimates = network(torch.randn(1, config.channels, geometry.input_length))
+            estimates = separate(network, mixture, labels)
 
         assert geometry.output_length >= target
         assert estimates.shape == (1, len(config.sources), config.channels, geometry.output_length)
@@ -60,9 +78,9 @@ def test_shapes_are_the_geometrys(network):
         assert estimates.isfinite().all()
 
 
-def test_gradients_reach_every_parameter(network, mixture):
+def test_gradients_reach_every_parameter(network, mixture, labels):
     network.train()
-    estimates = network(mixture)
+    estimates = separate(network, mixture, labels)
     (estimates * torch.randn_like(estimates)).sum().backward()
 
     for name, parameter in network.named_parameters():
@@ -71,29 +89,47 @@ def test_gradients_reach_every_parameter(network, mixture):
         assert parameter.grad.any(), name
 
 
-def test_items_of_a_batch_do_not_meet(network, mixture):
+def test_items_of_a_batch_do_not_meet(network, mixture, labels):
+    told = [None, None] if labels is None else labels[:, None]
     with torch.inference_mode():
-        together = network(mixture)
-        alone = torch.cat([network(item[None]) for item in mixture])
+        together = separate(network, mixture, labels)
+        alone = torch.cat(
+            [separate(network, *item) for item in zip(mixture[:, None], told, strict=True)]
+        )
 
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
-def test_float64_works_and_agrees(network, mixture):
+def test_float64_works_and_agrees(network, mixture, labels):
     with torch.inference_mode():
-        single = network(mixture)
-        double = network.double()(mixture.double())
+        single = separate(network, mixture, labels)
+        double = separate(network.double(), mixture.double(), labels)
 
     assert double.dtype == torch.float64
     torch.testing.assert_close(single.double(), double, rtol=1e-3, atol=1e-4)
 
 
-def test_silence_gives_no_nan(network, mixture):
+def test_silence_gives_no_nan(network, mixture, labels):
     with torch.inference_mode():
-        assert network(torch.zeros_like(mixture)).isfinite().all()
+        assert separate(network, torch.zeros_like(mixture), labels).isfinite().all()
 
 
-def test_the_state_is_all_there_is(architecture, tiny, network, mixture):
+@pytest.mark.parametrize("name", CONDITIONED)
+def test_a_conditioned_network_hears_its_labels(network, mixture, labels):
+    with torch.inference_mode():
+        told, swapped = (separate(network, mixture, given) for given in (labels, labels.flip(0)))
+
+    assert (told - swapped).abs().amax(dim=(1, 2, 3)).min() > 1e-4
+
+
+@pytest.mark.parametrize("name", CONDITIONED)
+def test_a_conditioned_network_takes_as_many_labels_as_it_has(network, mixture, labels):
+    for wrong in (labels[:, 1:], labels[:1], labels[0]):
+        with pytest.raises(ValueError, match="labels must have the shape"):
+            network(mixture, wrong)
+
+
+def test_the_state_is_all_there_is(architecture, tiny, network, mixture, labels):
     """A network made without memory, then given the state, is the same network."""
     torch.manual_seed(3)
     filled = architecture.build(tiny).eval()
@@ -103,9 +139,9 @@ def test_the_state_is_all_there_is(architecture, tiny, network, mixture):
     adopted.load_state_dict(network.state_dict(), assign=True)
 
     with torch.inference_mode():
-        expected = network(mixture)
-        assert torch.equal(filled(mixture), expected)
-        assert torch.equal(adopted(mixture), expected)
+        expected = separate(network, mixture, labels)
+        assert torch.equal(separate(filled, mixture, labels), expected)
+        assert torch.equal(separate(adopted, mixture, labels), expected)
 
 
 def test_the_configuration_survives_json(architecture, tiny):

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from unmixcli.errors import ConfigError
-from unmixcli.network import Geometry, Network
+from unmixcli.network import Cuttable, Geometry
 from unmixcli.schedule import Context, Schedule, ShiftScope, Tail
 
 Draw = Callable[[int], Sequence[int]]
@@ -107,9 +107,12 @@ class ChunkPlan:
         if segment is None:
             yield -shift, total + shift, total
             return
+        # What is predicted of the silence is dropped again: chunks end with the track.
+        total = max(total, self.schedule.least)
         hop = max(int((1 - self.schedule.overlap) * segment), 1)
-        last = max(total - segment, -shift)
-        for start in range(-shift, total, hop):
+        first = -shift - (-self.schedule.origin % hop)
+        last = max(total - segment, first)
+        for start in range(first, total, hop):
             if start + segment <= total or tail is Tail.PAD:
                 # A chunk that the moved last one replaces contributes only up to it.
                 replaced = tail is Tail.SHIFT and start + segment < total and start + hop > last
@@ -134,7 +137,7 @@ class ChunkPlan:
     def _chunk(
         self, start: int, length: int, run_start: int, run_length: int, total: int, shifted: bool
     ) -> Chunk:
-        geometry = self.geometry(run_length)
+        geometry = self.geometry(run_length + 2 * self.schedule.margin)
         if geometry.output_length < run_length:
             raise ConfigError(
                 f"a network that predicts {geometry.output_length} samples cannot fill a "
@@ -161,11 +164,12 @@ class ChunkPlan:
         )
 
 
-def seamless(network: Network, schedule: Schedule, name: str) -> Schedule:
+def seamless(network: Cuttable, schedule: Schedule, name: str) -> Schedule:
     """Return the schedule whose stitched result equals one long pass.
 
-    Chunks start at multiples of the network's alignment, read their whole context
-    and join without a cross-fade.
+    Chunks start at multiples of the network's alignment, read their whole context,
+    predict a margin where the network's edges depend on its input's ends, and join
+    without a cross-fade.
 
     Args:
         network: The network to cut for.
@@ -187,6 +191,9 @@ def seamless(network: Network, schedule: Schedule, name: str) -> Schedule:
         segment=segment,
         overlap=0.0,
         power=0.0,
+        origin=0,
+        margin=network.geometry(segment).edge,
+        least=0,
         tail=Tail.PAD,
         context=Context.NEIGHBOURS,
         shifts=0,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from unmixcli.network import require_count
 from unmixcli.schedule import Context, Normalise, Schedule, ShiftScope, Tail
 from unmixcli.weights.published.constructor import (
     Constructors,
@@ -83,6 +84,13 @@ CONSTRUCTORS: Constructors = {
 }
 
 
+POSITIONAL = {
+    ("demucs_v1", "demucs.model.Demucs"): ("sources", "audio_channels", "channels", "depth"),
+    ("demucs_v2", "demucs.model.Demucs"): ("sources", "audio_channels", "channels", "depth"),
+}
+"""Names of their first arguments, which a checkpoint may hold without."""
+
+
 def _v1_schedule(sample_rate: int) -> Schedule:
     """Ten seconds at a time, each on its own, joined hard."""
     return Schedule(
@@ -110,6 +118,7 @@ def _v2_schedule(sample_rate: int, segment: int) -> Schedule:
 
 def _counted(count: int) -> tuple[str, ...]:
     """Name sources of which only the number is known; four are the usual stems."""
+    require_count("number of sources", count, 1, 128)
     if count == len(FOUR_STEMS):
         return FOUR_STEMS
     return tuple(f"source-{number}" for number in range(1, count + 1))
