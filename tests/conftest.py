@@ -10,6 +10,9 @@ import torch
 from hypothesis import settings
 
 from places import SHARED
+from tiny_models import collection
+
+__all__ = ["collection"]  # a fixture for every test
 
 # CI judges a change, and must say the same of it twice; searching is for the desk.
 settings.register_profile("ci", derandomize=True, print_blob=True)

@@ -9,12 +9,13 @@
     ├── ConfigError                   6   a value no model can have
     ├── DatasetError                  7   training or evaluation data are incomplete
     ├── DeviceError                   8   device absent or out of memory
-    ├── PartialError                  9   some tracks failed, the others are written
+    ├── PartialError                  9   some tracks or models failed, the others are done
     └── Cancelled                   130   the caller asked to stop
 
 Anything else that escapes is a bug and exits with 1 and a traceback.
 """
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -62,8 +63,7 @@ class UnknownModelError(WeightsError):
     """The manifest has no model of this name."""
 
     def __init__(self, name: str, *, known: tuple[str, ...]) -> None:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(known)}"
+        hint = nearest(name, known) or "see 'unmixcli models list'"
         super().__init__(f"no model named '{name}' in the manifest", hint=hint)
 
 
@@ -86,7 +86,7 @@ class DeviceError(UnmixError):
 
 
 class PartialError(UnmixError):
-    """Some tracks failed; the others are written."""
+    """Some tracks or models failed; the others are done."""
 
     exit_code = 9
 
@@ -95,6 +95,16 @@ class Cancelled(UnmixError):
     """The caller asked to stop; nothing half-written is left."""
 
     exit_code = 130
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Ask whether one of up to three known words was meant; ``None`` where none is near."""
+    folded = {other.casefold(): other for other in known}
+    near = [f"'{folded[key]}'" for key in get_close_matches(word.casefold(), folded, n=3)]
+    if not near:
+        return None
+    *others, last = near
+    return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

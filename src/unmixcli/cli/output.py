@@ -13,11 +13,30 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from unmixcli.errors import OutputError, UnmixError
 
 Advance = Callable[[int, int | None], None]
 """Told how much is done, and of how much (``None`` where nobody knows)."""
+
+Meter = Callable[[int, int | None, str], None]
+"""Told the same, and a few words about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: What is above it.
+        number: Whether it is set to the right.
+        wraps: Whether it gives way where a line is short.
+    """
+
+    title: str
+    number: bool = False
+    wraps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +55,48 @@ class Printer:
 
     def lines(self, lines: list[str]) -> None:
         """Print a part of a command's result, for people and pipes."""
-        if not self.as_json:
-            terminal = sys.stdout is not None and sys.stdout.isatty()
-            _write("\n".join(_harmless(line) if terminal else line for line in lines))
+        if lines and not self.as_json:
+            shown = map(_harmless, lines) if self.on_terminal else lines
+            _write("\n".join(shown))
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether a person reads the result as it is printed."""
+        return sys.stdout is not None and sys.stdout.isatty()
+
+    @property
+    def width(self) -> int:
+        """Characters of a line of the terminal."""
+        return _stdout().width
+
+    def fields(self, rows: list[list[str]]) -> None:
+        """Print a line for each row, its fields between tabs, for pipes."""
+        self.lines(["\t".join(_harmless(field) for field in row) for row in rows])
+
+    def table(self, columns: list[Column], rows: list[list[str]], dim: list[bool]) -> None:
+        """Draw a table for people.
+
+        Args:
+            columns: What is above each column, and how it is set.
+            rows: A cell for each column.
+            dim: Of each row, whether it matters less.
+        """
+        if self.as_json:
+            return
+        drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in columns:
+            drawn.add_column(
+                column.title,
+                justify="right" if column.number else "left",
+                no_wrap=not column.wraps,
+                overflow="fold",
+            )
+        for row, faint in zip(rows, dim, strict=True):
+            drawn.add_row(*map(_harmless, row), style="dim" if faint else None)
+        console = _stdout()
+        with console.capture() as shown:
+            console.print(drawn)
+        _write(shown.get().rstrip("\n"))
 
     def document(self, document: dict[str, Any]) -> None:
         """Print a command's whole result, for programs."""
@@ -80,6 +138,24 @@ class Printer:
             task = bar.add_task(_harmless(label), total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
+    @contextmanager
+    def meter(self, label: str) -> Iterator[Meter | None]:
+        """Show a bar with a few words beside it while the block runs, on a terminal only."""
+        console = _stderr()
+        if self.quiet or self.as_json or not console.is_terminal or console.is_dumb_terminal:
+            yield None
+            return
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[words]}", markup=False),
+        )
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(_harmless(label), total=None, words="")
+            yield lambda done, total, words: bar.update(
+                task, completed=done, total=total, words=_harmless(words)
+            )
+
 
 def _write(text: str) -> None:
     """Print to stdout, whatever that is."""
@@ -97,13 +173,17 @@ def _write(text: str) -> None:
         if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
             raise OutputError(
                 f"cannot write the result to stdout: {error.strerror}",
-                hint="the stems themselves are written",
+                hint="only what is printed is lost, not what is kept in files",
             ) from error
 
 
 def _say(text: str, style: str | None = None) -> None:
     with suppress(OSError):  # nobody can be told, but the stems can be written
         _stderr().print(_harmless(text), style=style)
+
+
+def _stdout() -> Console:
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def _stderr() -> Console:

@@ -8,6 +8,10 @@ The header's metadata key ``unmixcli`` holds one JSON object::
     inference     the schedule it is to be cut with
     licence       SPDX identifier of the weights
     provenance    free text: data, recipe, credits
+    quantised     of each quantised weight: low, high, bits (or null), shape
+
+A quantised weight ``x`` lies in the file as ``x.levels``, (groups, size of a group),
+and, where ``bits`` is null, ``x.bits``, (groups, 1); see :mod:`.quantised`.
 
 Nothing in it names code: the architecture is looked up in a fixed registry and the
 configuration is checked against bounds before anything is allocated.
@@ -16,25 +20,32 @@ configuration is checked against bounds before anything is allocated.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from unmixcli.errors import ConfigError, DeviceError, WeightsError, is_out_of_memory
+from unmixcli.errors import ConfigError, WeightsError
 from unmixcli.network import ModelConfig
 from unmixcli.schedule import Schedule
+from unmixcli.weights import snapshot
+from unmixcli.weights.formats import safetensors_file
+from unmixcli.weights.plain import brief
+from unmixcli.weights.quantised import Quantised, State, dense
 from unmixcli.weights.registry import architecture, configure
+from unmixcli.weights.snapshot import Snapshot
 
 SCHEMA = 1
 KEY = "unmixcli"
 SUFFIX = ".safetensors"
+LONGEST_LICENCE = 64
+
+DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError)
+"""What else a header may provoke: numbers beyond all bounds, other values than ours, depth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,45 +66,103 @@ class Header:
     licence: str
     provenance: str
 
-    def to_json(self) -> str:
-        """Return the header's JSON text."""
-        return json.dumps(
-            {
-                "schema": SCHEMA,
-                "architecture": self.architecture,
-                "config": asdict(self.config),
-                "inference": self.schedule.to_json(),
-                "licence": self.licence,
-                "provenance": self.provenance,
-            }
-        )
+    def __post_init__(self) -> None:
+        if brief(self.licence) != self.licence or len(self.licence) > LONGEST_LICENCE:
+            raise ConfigError(f"no licence is called '{brief(self.licence)}'")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the header as plain JSON values."""
+        return {
+            "schema": SCHEMA,
+            "architecture": self.architecture,
+            "config": asdict(self.config),
+            "inference": self.schedule.to_json(),
+            "licence": self.licence,
+            "provenance": self.provenance,
+        }
 
     @classmethod
-    def from_json(cls, text: str) -> Header:
+    def from_json(cls, values: dict[str, Any]) -> Header:
         """Read a header.
 
         Raises:
             ConfigError: It is not ours, of another schema, or impossible.
         """
         try:
-            values = json.loads(text)
             if values["schema"] != SCHEMA:
-                raise ConfigError(f"schema {values['schema']!r} is not {SCHEMA}")
+                raise ConfigError(f"schema {values['schema']!r:.40} is not {SCHEMA}")
             return cls(
                 architecture=str(values["architecture"]),
                 config=configure(values["architecture"], values["config"]),
                 schedule=Schedule.from_json(values["inference"]),
                 licence=str(values["licence"]),
-                provenance=str(values["provenance"]),
+                provenance=brief(values["provenance"], 2000),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, *DAMAGED) as error:
             raise ConfigError(f"no valid '{KEY}' header: {error!r}") from error
 
 
-def save(path: Path, state: Mapping[str, Tensor], header: Header) -> None:
+def save(path: Path, state: State, header: Header) -> None:
     """Write a network's state and header as one native file."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    save_file(tensors, path, metadata={KEY: header.to_json()})
+    tensors: dict[str, Tensor] = {}
+    quantised: dict[str, Any] = {}
+    for name, weight in state.items():
+        if isinstance(weight, Quantised):
+            tensors[f"{name}.levels"] = weight.levels
+            if isinstance(weight.bits, Tensor):
+                tensors[f"{name}.bits"] = weight.bits.to(torch.uint8)
+            quantised[name] = {
+                "low": weight.low,
+                "high": weight.high,
+                "bits": weight.bits if isinstance(weight.bits, int) else None,
+                "shape": list(weight.shape),
+            }
+        else:
+            tensors[name] = weight
+    text = json.dumps(header.to_json() | ({"quantised": quantised} if quantised else {}))
+    save_file({name: _own(tensor) for name, tensor in tensors.items()}, path, metadata={KEY: text})
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """Return a tensor whose memory no other is part of, as the format wants it."""
+    plain = tensor.detach().cpu().contiguous()
+    return plain if plain.untyped_storage().nbytes() == plain.nbytes else plain.clone()
+
+
+def read(found: Snapshot) -> tuple[Header, State]:
+    """Read a native file, without building its network.
+
+    Raises:
+        WeightsError: It is damaged or not native.
+    """
+    try:
+        tensors, metadata = safetensors_file.read(found)
+        values = json.loads(metadata.get(KEY, "null"))
+        header = Header.from_json(values)
+        for name, facts in values.get("quantised", {}).items():
+            tensors[name] = _quantised(name, facts, tensors)  # type: ignore[assignment]
+    except (ConfigError, ValueError, TypeError, *DAMAGED) as error:
+        raise _foreign(found.path, error) from error
+    return header, tensors
+
+
+def _foreign(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"'{path}' is not a file of unmixcli weights: {brief(error)}",
+        hint="--model takes a name of the manifest or a file written by unmixcli; "
+        "'unmixcli models import' reads published files",
+    )
+
+
+def _quantised(name: str, facts: Mapping[str, Any], tensors: dict[str, Tensor]) -> Quantised:
+    bits = facts["bits"]
+    return Quantised(
+        levels=tensors.pop(f"{name}.levels"),
+        bits=tensors.pop(f"{name}.bits") if bits is None else int(bits),
+        low=float(facts["low"]),
+        high=float(facts["high"]),
+        shape=tuple(int(size) for size in facts["shape"]),
+    )
 
 
 def read_header(path: Path) -> Header:
@@ -102,8 +171,11 @@ def read_header(path: Path) -> Header:
     Raises:
         WeightsError: The file is absent, damaged or not native.
     """
-    with _opened(path) as file:
-        return Header.from_json((file.metadata() or {}).get(KEY, ""))
+    try:
+        text = safetensors_file.read_metadata(path).get(KEY, "null")
+        return Header.from_json(json.loads(text))
+    except (ConfigError, ValueError, *DAMAGED) as error:
+        raise _foreign(path, error) from error
 
 
 def load(path: Path) -> tuple[Header, nn.Module]:
@@ -113,14 +185,14 @@ def load(path: Path) -> tuple[Header, nn.Module]:
         WeightsError: The file is absent, damaged, not native, or does not fit
             the architecture that it names.
     """
-    header = read_header(path)
+    return build(snapshot.take(path))
+
+
+def build(found: Snapshot) -> tuple[Header, nn.Module]:
+    """Build the network of a native file that is in memory."""
+    header, state = read(found)
     network = blank(header.architecture, header.config)
-    with _opened(path) as file:
-        names = list(file.keys())
-        shapes = {name: list(file.get_slice(name).get_shape()) for name in names}
-        _require_fit(str(path), network, shapes)  # before any tensor is read
-        state = {name: file.get_tensor(name) for name in names}
-    return header, fill(network, state, name=str(path))
+    return header, fill(network, state, name=str(found.path))
 
 
 def blank(name: str, config: ModelConfig) -> nn.Module:
@@ -129,38 +201,30 @@ def blank(name: str, config: ModelConfig) -> nn.Module:
         return architecture(name).build(config)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        raise WeightsError(f"no weights file '{path}'", hint="check the name and its folder")
-    try:
-        with safe_open(path, framework="pt") as file:
-            yield file
-    except (SafetensorError, ConfigError, OSError, RuntimeError) as error:
-        if is_out_of_memory(error):
-            raise DeviceError(
-                f"out of memory while loading '{path}'", hint="close other programs"
-            ) from error
-        raise WeightsError(
-            f"'{path}' is not a file of unmixcli weights: {error}",
-            hint="--model takes a name of the manifest or a file written by unmixcli",
-        ) from error
+def shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a network's parameters, in the order of registration."""
+    return {name: tuple(weight.shape) for name, weight in network.named_parameters()}
 
 
-def fill(network: nn.Module, state: Mapping[str, Any], *, name: str) -> nn.Module:
+def fill(network: nn.Module, state: State, *, name: str) -> nn.Module:
     """Put a state into a network, as float32 and in evaluation mode.
 
     Args:
         network: Blank, or freshly built.
-        state: Tensors by name; half precision is widened.
+        state: Weights by name; half precision and quantised ones are widened.
         name: Where it came from, for errors.
 
     Raises:
-        WeightsError: Names or shapes differ, or a weight is not finite.
+        WeightsError: Names, shapes or kinds differ, or a weight is not finite.
     """
     _require_fit(name, network, {key: list(value.shape) for key, value in state.items()})
+    wanted = network.state_dict()
     widened: dict[str, Tensor] = {}
-    for key, tensor in state.items():
+    for key, weight in state.items():
+        tensor = dense(weight)
+        if tensor.is_floating_point() != wanted[key].is_floating_point() or tensor.is_complex():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise WeightsError(f"'{name}' has numbers of type {kind} in '{key}'")
         widened[key] = tensor.float() if tensor.is_floating_point() else tensor
         if not torch.isfinite(widened[key]).all():
             raise WeightsError(f"'{name}' has a weight that is not finite in '{key}'")
@@ -172,9 +236,9 @@ def _require_fit(name: str, network: nn.Module, shapes: Mapping[str, list[int]])
     """Compare names and shapes, which costs no memory even where they lie."""
     wanted = {key: list(tensor.shape) for key, tensor in network.state_dict().items()}
     wrong = [f"'{key}' is missing" for key in wanted if key not in shapes]
-    wrong += [f"'{key}' is unexpected" for key in shapes if key not in wanted]
+    wrong += [f"'{brief(key[:100])}' is unexpected" for key in shapes if key not in wanted]
     wrong += [
-        f"'{key}' is {shapes[key]} where {shape} is expected"
+        f"'{key}' is {brief(shapes[key])} where {shape} is expected"
         for key, shape in wanted.items()
         if key in shapes and shapes[key] != shape
     ]

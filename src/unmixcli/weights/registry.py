@@ -8,6 +8,7 @@ from typing import Any
 from unmixcli import models
 from unmixcli.errors import ConfigError
 from unmixcli.network import Architecture, ModelConfig
+from unmixcli.weights.plain import brief, is_source, require_plain
 
 
 def architectures() -> tuple[str, ...]:
@@ -26,7 +27,8 @@ def architecture(name: str) -> Architecture:
     """
     if name not in architectures():
         raise ConfigError(
-            f"no architecture named '{name}'", hint=f"known are: {', '.join(architectures())}"
+            f"no architecture named '{brief(name)}'",
+            hint=f"known are: {', '.join(architectures())}",
         )
     found = getattr(import_module(f"{models.__name__}.{name}"), "ARCHITECTURE", None)
     if not isinstance(found, Architecture):
@@ -43,12 +45,18 @@ def configure(name: str, values: Mapping[str, Any]) -> ModelConfig:
     kind = architecture(name).config
     known = set(kind.__dataclass_fields__)
     if unknown := sorted(set(values) - known):
-        raise ConfigError(f"'{name}' has no hyper-parameter '{unknown[0]}'")
+        raise ConfigError(f"'{name}' has no hyper-parameter '{brief(unknown[0])}'")
     # JSON has no tuples, configurations have no lists.
     frozen: dict[str, Any] = {
         key: tuple(v) if isinstance(v, list) else v for key, v in values.items()
     }
     try:
-        return kind(**frozen)
-    except TypeError as error:
+        require_plain(frozen)
+        config = kind(**frozen)
+    except ConfigError as error:
+        raise ConfigError(brief(error), hint=error.hint) from error
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"invalid configuration of '{name}': {error}") from error
+    if bad := [source for source in config.sources if not is_source(source)]:
+        raise ConfigError(f"no source can be called '{brief(bad[0])}': its stem is a file")
+    return config

@@ -1,0 +1,1 @@
+"""Readers of the formats that networks were published in: bytes to tensors, and no more."""
