@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from golden import checkpoint_cases, museval_cases, oracle_cases, wave_u_net_cases, wavenet_cases
 from unmixcli.inference.engine import Engine
 from unmixcli.inference.plan import ChunkPlan
 from unmixcli.inference.shifts import recorded
@@ -35,6 +36,16 @@ class Case:
     @cached_property
     def facts(self) -> dict[str, Any]:
         return json.loads((self.folder / "case.json").read_text())
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is about a published file of weights."""
+        return self.facts["kind"] == checkpoint_cases.KIND
+
+    @property
+    def is_scores(self) -> bool:
+        """Whether it is about scores, not about estimates."""
+        return self.facts["system"] == museval_cases.SYSTEM
 
     @property
     def name(self) -> str:
@@ -56,9 +67,10 @@ class Case:
 def run(case: Case) -> Tensor:
     """Return what the package makes of a case's input."""
     kind = case.facts["kind"]
-    if kind not in KINDS:
+    way = KINDS.get(f"{case.facts['system']}/{kind}", KINDS.get(kind))
+    if way is None:
         raise LookupError(f"no way here to run a case of kind '{kind}'")
-    return KINDS[kind](case)
+    return way(case)
 
 
 def _published(case: Case) -> Published:
@@ -100,4 +112,12 @@ def _apply_model(case: Case) -> Tensor:
     return torch.cat([*separate_stream(blocks, mixture.shape[-1], [engine])], dim=-1)
 
 
-KINDS: dict[str, Callable[[Case], Tensor]] = {"forward": _forward, "apply_model": _apply_model}
+KINDS: dict[str, Callable[[Case], Tensor]] = {
+    "forward": _forward,
+    "apply_model": _apply_model,
+    **checkpoint_cases.KINDS,
+    **oracle_cases.KINDS,
+    **wave_u_net_cases.KINDS,
+    **wavenet_cases.KINDS,
+}
+"""By kind, or by system and kind where a system has a way of its own."""

@@ -13,12 +13,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from golden import checkpoint_cases, museval_cases, wave_u_net_cases
 from golden.judge import Case, run
 from places import SHARED
+from unmixcli.evaluation.aggregate import Aggregation, aggregate
+from unmixcli.evaluation.museval_json import dump_museval, load_museval
 from unmixcli.weights.published import translate
 from unmixcli.weights.registry import architecture
 
-IMPLEMENTED = ("demucs_v1", "demucs_v2")
+IMPLEMENTED = (
+    "demucs_v1",
+    "demucs_v2",
+    "waveunet",
+    "vimss",
+    "wavenet",
+    "checkpoint_formats",
+    "oracle",
+    museval_cases.SYSTEM,
+)
 
 
 def folders(config: pytest.Config) -> list[Path]:
@@ -37,10 +49,25 @@ def found(config: pytest.Config, name: str) -> list[Path]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         cases = [Case(path.parent) for path in found(metafunc.config, "case.json")]
+        # A file whose network is not here yet is read; what it gives cannot be known.
+        cases = [case for case in cases if not case.is_file or checkpoint_cases.runnable(case)]
+        cases = [case for case in cases if not case.is_scores]
         metafunc.parametrize("case", cases, ids=lambda case: case.name)
+    if "file" in metafunc.fixturenames:
+        cases = [Case(path.parent) for path in found(metafunc.config, "case.json")]
+        files = [case for case in cases if case.is_file]
+        metafunc.parametrize("file", files, ids=lambda case: case.name)
+    if "scores" in metafunc.fixturenames:
+        cases = [Case(path.parent) for path in found(metafunc.config, "case.json")]
+        cases = [case for case in cases if case.is_scores]
+        metafunc.parametrize("scores", cases, ids=lambda case: case.name)
     if "table" in metafunc.fixturenames:
         tables = found(metafunc.config, "valid_lengths.json")
         metafunc.parametrize("table", tables, ids=lambda path: path.parent.name)
+    if "padding" in metafunc.fixturenames:
+        tables = found(metafunc.config, "paddings.json")
+        rows = [row for path in tables for row in wave_u_net_cases.paddings(path)]
+        metafunc.parametrize("padding", rows, ids=lambda row: f"{row[0]}-{row[2][0]}")
 
 
 def test_gives_what_the_original_gave(case: Case):
@@ -48,6 +75,14 @@ def test_gives_what_the_original_gave(case: Case):
 
     assert estimates.shape == case.expected.shape
     assert np.abs(estimates - case.expected).max() <= case.tolerance
+
+
+def test_decodes_what_the_original_decoded(file: Case):
+    expected = checkpoint_cases.expected_hashes(file)
+
+    decoded = checkpoint_cases.state(file)
+
+    assert {name: checkpoint_cases.digest(weight) for name, weight in decoded.items()} == expected
 
 
 def test_reads_as_many_samples_as_the_original(table: Path):
@@ -61,3 +96,35 @@ def test_reads_as_many_samples_as_the_original(table: Path):
         lengths = [network.geometry(length).input_length for length in rows["lengths"]]
 
         assert lengths == rows["valid_length"]
+
+
+def test_reads_and_predicts_what_the_original_padding_says(padding):
+    system, options, (wanted, (_, read, channels), (_, predicted, _)) = padding
+
+    expected = (read, predicted, channels)
+    assert wave_u_net_cases.padding(system, options, wanted) == expected
+
+
+def test_scores_what_museval_scored(scores: Case):
+    ours = museval_cases.scored(scores)
+    values, expected = museval_cases.table(ours), museval_cases.expected(scores)
+
+    assert values.shape == expected.shape
+    assert museval_cases.same(values, expected, scores.tolerance)
+
+
+def test_writes_what_museval_wrote(scores: Case):
+    ours = load_museval(dump_museval(museval_cases.scored(scores)), scores.name)
+    theirs = museval_cases.expected_file(scores)
+
+    assert list(ours.sources) == list(theirs.sources)
+    assert museval_cases.same(
+        museval_cases.table(ours), museval_cases.table(theirs), scores.tolerance
+    )
+
+
+def test_takes_the_medians_that_museval_took(scores: Case):
+    table = aggregate([museval_cases.scored(scores)], Aggregation.MEDIAN_OF_MEDIANS)
+    medians = [[row[metric].median for row in table.values()] for metric in museval_cases.ORDER]
+
+    assert museval_cases.same(np.array(medians), museval_cases.medians(scores), scores.tolerance)

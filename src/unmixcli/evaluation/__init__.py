@@ -1,0 +1,1 @@
+"""Scores: of signals, in numpy alone; and of systems on whole data sets."""

@@ -1,0 +1,1 @@
+"""What is scored: a model, an oracle, or stems that another program wrote."""
