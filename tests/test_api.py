@@ -19,13 +19,20 @@ from unmixcli.audio.track import TensorTrack
 from unmixcli.errors import AudioError, Cancelled, ConfigError, UsageError
 from unmixcli.inference.threads import threads
 from unmixcli.schedule import Normalise, Schedule
+from unmixcli.weights.licence import Licence
 from unmixcli.weights.loader import Model
 
 
 def separator(schedule: Schedule | None = None, **settings) -> Separator:
     schedule = schedule or Schedule(segment=4000, overlap=0.25, max_shift=500)
     network = EchoNetwork(config(sample_rate=8000))
-    model = Model(name="fake", network=network, schedule=schedule, licence="CC0-1.0", sha256="0")
+    model = Model(
+        name="fake",
+        networks=(network,),
+        schedule=schedule,
+        licence=Licence(spdx="CC0-1.0"),
+        sha256=("0",),
+    )
     return Separator(model, Settings(device="cpu", **settings))
 
 
@@ -136,7 +143,7 @@ def test_a_cancel_set_beforehand_runs_no_network(track, tmp_path, normalise):
     cancel = Event()
     cancel.set()
     model = separator(Schedule(segment=4000, normalise=normalise))
-    model.model.network.forward = lambda *_: pytest.fail("the network ran")
+    model.model.networks[0].forward = lambda *_: pytest.fail("the network ran")
 
     with pytest.raises(Cancelled):
         model.separate_file(track, tmp_path / "out", cancel=cancel)

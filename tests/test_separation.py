@@ -26,6 +26,7 @@ from unmixcli.schedule import Normalise, Schedule, Tail
 from unmixcli.selection import Selection
 from unmixcli.separation import Separator
 from unmixcli.settings import Chunking, Output, Settings
+from unmixcli.weights.licence import Licence
 from unmixcli.weights.loader import Model
 from unmixcli.weights.published import translate
 from unmixcli.weights.registry import architecture
@@ -35,7 +36,13 @@ SCHEDULE = Schedule(segment=4000, overlap=0.25, tail=Tail.SHORTEN, max_shift=500
 
 def separator(network=None, schedule=SCHEDULE, **settings) -> Separator:
     network = network or EchoNetwork(config(sample_rate=8000))
-    model = Model(name="fake", network=network, schedule=schedule, licence="CC0-1.0", sha256="0")
+    model = Model(
+        name="fake",
+        networks=(network,),
+        schedule=schedule,
+        licence=Licence(spdx="CC0-1.0"),
+        sha256=("0",),
+    )
     return Separator(model, Settings(device="cpu", **settings))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from threading import Event
@@ -21,7 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unmixcli.audio.blocks import rechunk
+from unmixcli.activity import Activity, Meter
+from unmixcli.audio.blocks import with_rest
 from unmixcli.audio.channels import check_channels
 from unmixcli.audio.conversion import Conversion
 from unmixcli.audio.encoding.outputs import require_apart
@@ -30,18 +30,18 @@ from unmixcli.audio.level import UNIT_LEVEL, measure
 from unmixcli.audio.reader import AudioReader
 from unmixcli.audio.track import UNNAMED, TensorTrack, Track
 from unmixcli.audio.writer import StemWriter
-from unmixcli.errors import ConfigError
+from unmixcli.cutting import chosen_schedule
 from unmixcli.inference.device import resolve
 from unmixcli.inference.engine import Engine
-from unmixcli.inference.plan import ChunkPlan, seamless
+from unmixcli.inference.plan import ChunkPlan
 from unmixcli.inference.shifts import seeded
 from unmixcli.inference.stream import separate_stream
 from unmixcli.inference.threads import threads
 from unmixcli.progress import Progress, cancellable, reported
 from unmixcli.report import SeparationReport
-from unmixcli.schedule import Normalise, Schedule
-from unmixcli.selection import Selection
-from unmixcli.settings import Chunking, Output, Settings
+from unmixcli.schedule import Normalise
+from unmixcli.selection import Chosen, Selection
+from unmixcli.settings import Output, Settings
 from unmixcli.weights import loader
 
 SMALL = 8_000_000
@@ -65,27 +65,37 @@ class Separator:
         self.model = model
         self.settings = settings or Settings()
         self.device = resolve(self.settings.device)
-        self.schedule = _schedule(model, self.settings)
+        self.schedule = chosen_schedule(model, self.settings)
         few = 1 if model.weights < SMALL else torch.get_num_threads()
         self.threads = self.settings.threads or few
         model.to(self.device)
 
     @classmethod
     def from_manifest(
-        cls, name: str | PathLike[str] = loader.DEFAULT, **settings: Any
+        cls,
+        name: str | PathLike[str] = loader.DEFAULT,
+        *,
+        licence_policy: str | None = None,
+        **settings: Any,
     ) -> Separator:
-        """Load a model by its name in the manifest, or from a native file.
+        """Load a model by its name, or from a native file.
 
         Args:
-            name: A name of the manifest, or the path of a ``.safetensors`` file.
+            name: A model's name, or the path of a ``.safetensors`` file.
+            licence_policy: ``any`` or ``permissive``; by default as the environment says.
             **settings: Fields of :class:`Settings`, such as ``shifts=2, device="cpu"``.
         """
-        return cls(loader.load(name), Settings(**settings))
+        return cls(loader.load(name, policy=licence_policy), Settings(**settings))
 
     @property
     def sources(self) -> tuple[str, ...]:
         """What the model separates, in order."""
         return self.model.config.sources
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the model can be told, in order; empty for a model that takes no labels."""
+        return self.model.labels
 
     @property
     def format(self) -> AudioFormat:
@@ -109,7 +119,7 @@ class Separator:
         Args:
             track: File to read.
             folder: Folder of the stems themselves; made if need be.
-            selection: Which stems; all by default.
+            selection: Which stems, and what the model is told; all and nothing by default.
             output: How to write them.
             start: Where in the track to begin, in seconds.
             duration: How much of it to take, in seconds; ``None`` is all.
@@ -117,7 +127,8 @@ class Separator:
             cancel: Set it, from another thread or from ``progress``, to stop.
 
         Raises:
-            UsageError: The model has no such source, or the window is no stretch of time.
+            UsageError: The model has no such source or lacks its labels, or the window is
+                no stretch of time.
             AudioError: The track cannot be read to its end.
             OutputError: A stem cannot be written, or exists.
             DeviceError: The device is out of memory.
@@ -125,6 +136,7 @@ class Separator:
             Cancelled: ``cancel`` was set; nothing is left behind.
         """
         track, output, selection = Path(track), output or Output(), selection or Selection()
+        chosen = selection.of(self.sources, self.labels)
         began = time.monotonic()
         # One thread but for the network: on blocks of a second more only wait for each other.
         with (
@@ -132,7 +144,7 @@ class Separator:
             AudioReader(track, start=start, duration=duration) as reader,
             StemWriter(
                 Path(folder),
-                selection.names(self.sources),
+                chosen.stems,
                 reader.format,
                 reader.frames,
                 subtype=output.subtype,
@@ -142,14 +154,16 @@ class Separator:
             require_apart([track], writer.paths.values())
             check_channels(track, reader.format.channels, self.model.config.channels)
             stems = self.stream(reader, selection, cancel)
-            for block in reported(stems, reader.frames, progress):
-                writer.write(block)
+            activity = _write(writer, reported(stems, reader.frames, progress), reader, chosen)
         return SeparationReport(
             track=track,
             stems=dict(writer.paths),
             format=reader.format,
             frames=reader.frames,
             clipped=dict(writer.clipped),
+            instruments=chosen.instruments,
+            labels=chosen.labels,
+            activity=activity,
             seconds=time.monotonic() - began,
         )
 
@@ -167,15 +181,16 @@ class Separator:
         Args:
             mixture: (channels, samples), floats.
             sample_rate: Its rate, in Hz.
-            selection: Which stems; all by default.
+            selection: Which stems, and what the model is told; all and nothing by default.
             progress: Told of every block.
             cancel: Set it to stop.
 
         Returns:
-            By stem, (channels, samples), float32.
+            By stem, (channels, samples), float32; without those below the threshold of the
+            selection.
 
         Raises:
-            UsageError: The model has no such source.
+            UsageError: The model has no such source or lacks its labels.
             AudioError: The mixture is empty, not finite, or has channels that the
                 model cannot read.
             DeviceError: The device is out of memory.
@@ -184,11 +199,19 @@ class Separator:
         """
         track = TensorTrack.of(mixture, sample_rate)
         selection = selection or Selection()
+        chosen = selection.of(self.sources, self.labels)
+        meter = Meter(chosen.names, chosen.threshold)
         check_channels(UNNAMED, track.format.channels, self.model.config.channels)
         with threads(1):
-            stems = self.stream(track, selection, cancel)
-            estimates = torch.cat([*reported(stems, track.frames, progress)], dim=-1)
-        return dict(zip(selection.names(self.sources), estimates, strict=True))
+            stems = meter.watch(self.stream(track, selection, cancel))
+            whole = torch.cat([*reported(stems, track.frames, progress)], dim=-1)
+            activity = meter.read(track.blocks())
+        estimates = dict(zip(chosen.stems, whole, strict=True))
+        for stem in activity.dropped if activity else ():
+            inactive = estimates.pop(stem)
+            if chosen.rest is not None:
+                estimates[chosen.rest] += inactive
+        return estimates
 
     def stream(
         self, track: Track, selection: Selection, cancel: Event | None = None
@@ -199,7 +222,8 @@ class Separator:
         wants that, and what is left of it beside a stem.
         """
         track = cancellable(track, cancel)
-        rows = selection.rows(self.sources)
+        chosen = selection.of(self.sources, self.labels)
+        rows = list(chosen.rows)
         conversion = Conversion(track.format, self.format)
         total = conversion.length(track.frames)
 
@@ -207,14 +231,22 @@ class Separator:
             return conversion.inward(track.blocks(), total)
 
         level = measure(mixture()) if self.schedule.normalise is Normalise.TRACK else UNIT_LEVEL
-        estimates = separate_stream(level.apply(mixture()), total, self.engines(cancel))
-        chosen = (block[rows] for block in level.undo(estimates))
-        stems = conversion.outward(chosen, len(rows), track.frames)
-        return _with_complement(stems, track) if selection.complement else stems
+        estimates = separate_stream(level.apply(mixture()), total, self.engines(chosen, cancel))
+        kept = (block[rows] for block in level.undo(estimates))
+        stems = conversion.outward(kept, len(rows), track.frames)
+        return stems if chosen.rest is None else with_rest(stems, track.blocks())
 
-    def engines(self, cancel: Event | None = None) -> Sequence[Engine]:
-        """Return what runs the model, with shift offsets drawn from the seed anew."""
-        network = self.model.network
+    def engines(
+        self, chosen: Chosen | None = None, cancel: Event | None = None
+    ) -> Sequence[Engine]:
+        """Return what runs the model, with shift offsets drawn from the seed anew.
+
+        Args:
+            chosen: What a model that takes labels is told.
+            cancel: Set it to stop.
+        """
+        told = chosen.labels if chosen else None
+        labels = None if told is None else torch.tensor([*told.values()])
         return [
             Engine(
                 name=self.model.name,
@@ -225,31 +257,21 @@ class Separator:
                 batch_size=self.settings.batch_size,
                 threads=self.threads,
                 cancel=cancel,
+                shares=shares,
+                labels=labels,
             )
+            for network, shares in zip(self.model.networks, self.model.shares, strict=True)
         ]
 
 
-def _schedule(model: loader.Model, settings: Settings) -> Schedule:
-    """Return the model's schedule with the user's changes."""
-    schedule = model.schedule
-    if settings.segment is not None:
-        samples = max(round(settings.segment * model.config.sample_rate), 1)
-        schedule = replace(schedule, segment=samples)
-    if settings.chunking is Chunking.SEAMLESS:
-        if settings.shifts or settings.overlap:
-            raise ConfigError(
-                "seamless chunks need neither shifts nor overlap",
-                hint="leave out --shifts and --overlap, or '--chunking seamless'",
-            )
-        return seamless(model.network, schedule, model.name)
-    if settings.overlap is not None:
-        schedule = replace(schedule, overlap=settings.overlap)
-    if settings.shifts is not None:
-        schedule = replace(schedule, shifts=settings.shifts)
-    return schedule
-
-
-def _with_complement(estimates: Iterator[Tensor], track: Track) -> Iterator[Tensor]:
-    """Add what is left of the mixture, so that all sum to the file, to float rounding."""
-    for estimate, mixture in zip(rechunk(estimates), rechunk(track.blocks()), strict=True):
-        yield torch.cat([estimate, (mixture - estimate.sum(dim=0))[None]])
+def _write(
+    writer: StemWriter, stems: Iterator[Tensor], track: Track, chosen: Chosen
+) -> Activity | None:
+    """Write the stems of a track, and leave out again what does not sound in it."""
+    meter = Meter(chosen.names, chosen.threshold)
+    for block in meter.watch(stems):
+        writer.write(block)
+    activity = meter.read(track.blocks())
+    if activity:
+        writer.drop(activity.dropped, into=chosen.rest)
+    return activity

@@ -37,5 +37,16 @@ def rechunk(blocks: Iterable[Tensor], frames: int = BLOCK) -> Iterator[Tensor]:
         yield _join(held)
 
 
+def with_rest(estimates: Iterable[Tensor], mixture: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Add what estimates leave of their mixture, so that all sum to it, to float rounding.
+
+    Args:
+        estimates: Blocks, (stems, channels, any length).
+        mixture: Blocks of the same track, (channels, any length).
+    """
+    for block, whole in zip(rechunk(estimates), rechunk(mixture), strict=True):
+        yield torch.cat([block, (whole - block.sum(dim=0))[None]])
+
+
 def _join(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)

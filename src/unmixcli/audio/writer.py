@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 from torch import Tensor
 
+from unmixcli.audio.blocks import BLOCK
 from unmixcli.audio.encoding.outputs import check_output, check_space, stem_file
 from unmixcli.audio.encoding.part_folder import PartFolder
 from unmixcli.audio.encoding.peak import clear_peak_time
@@ -44,7 +46,7 @@ class StemWriter:
         overwrite: Whether old stems may be replaced.
 
     Attributes:
-        paths: Where each stem will be.
+        paths: Where each stem will be; without those that were dropped.
         clipped: How many samples of each stem were beyond what integers can hold.
 
     Raises:
@@ -73,16 +75,16 @@ class StemWriter:
         self._subtype = subtype
         self._overwrite = overwrite
         self._written = 0
-        self._sinks: list[_Sink] = []
+        self._sinks: dict[str, _Sink] = {}
         self._part = PartFolder(Path(os.path.realpath(folder)))
 
     def __enter__(self) -> Self:
         try:
             with _reported(self._folder):
                 self._part.open()
-            for path in self.paths.values():
+            for stem, path in self.paths.items():
                 with _reported(path):
-                    self._sinks.append(self._sink(self._part.path / path.name))
+                    self._sinks[stem] = self._sink(path)
             return self
         except BaseException:  # a Ctrl-C, too
             self._discard()
@@ -116,29 +118,67 @@ class StemWriter:
         expected = (len(self.paths), self._format.channels)
         if samples.shape[:2] != expected:
             raise ValueError(f"estimates must be (stems, channels) = {expected}, {samples.shape}")
-        for sink, (stem, path), rows in zip(self._sinks, self.paths.items(), samples, strict=True):
-            stored, clipped = quantise(np.ascontiguousarray(rows.T, np.float32), self._subtype)
-            self.clipped[stem] += clipped
-            with _reported(path):
-                sink.sound.write(stored)
+        for stem, rows in zip(self.paths, samples, strict=True):
+            self._append(stem, rows.T)
         self._written += samples.shape[-1]
+
+    def drop(self, stems: Sequence[str], into: str | None = None) -> None:
+        """Leave stems out after all, once every sample is written.
+
+        Args:
+            stems: Which; never all.
+            into: Another stem, which gets what was in them.
+
+        Raises:
+            OutputError: The disk is full, or another limit reached.
+        """
+        parts = []
+        for stem in stems:
+            with _reported(path := self.paths.pop(stem)):
+                self._sinks.pop(stem).finish(at_least=self._size)
+            parts.append(self._part.path / path.name)
+            del self.clipped[stem]
+        if parts and into is not None:
+            self._merge(parts, into)
+        with _reported(self._folder):
+            for part in parts:
+                part.unlink()
+
+    def _merge(self, parts: list[Path], into: str) -> None:
+        """Write a stem anew: what is in it so far, and what is in others."""
+        path = self.paths[into]
+        with _reported(path):
+            self._sinks.pop(into).finish(at_least=self._size)
+            first = (self._part.path / path.name).rename(self._part.path / "merged")
+            self._sinks[into] = self._sink(path)
+            for blocks in zip(*map(_blocks, [first, *parts]), strict=True):
+                self._append(into, sum(blocks))
+            first.unlink()
+
+    def _append(self, stem: str, samples: NDArray[np.floating[Any]]) -> None:
+        """Append samples, (any length, channels), to one stem."""
+        stored, clipped = quantise(np.ascontiguousarray(samples, np.float32), self._subtype)
+        with _reported(self.paths[stem]):
+            self._sinks[stem].sound.write(stored)
+        self.clipped[stem] += clipped
 
     def _sink(self, path: Path) -> _Sink:
         # Decided now: a WAV that grows past 4 GiB loses what is behind, without an error.
         container = "RF64" if self._size + _HEADER > _WAV_LARGEST else "WAV"
-        return _Sink(path, self._format, container, self._subtype.encoding)
+        place = self._part.path / path.name
+        return _Sink(place, self._format, container, self._subtype.encoding)
 
     def _commit(self) -> None:
         if self._written != self._frames:
             raise RuntimeError(f"{self._written} of {self._frames} samples were written")
-        for sink, path in zip(self._sinks, self.paths.values(), strict=True):
+        for stem, path in self.paths.items():
             with _reported(path):
-                sink.finish(at_least=self._size)
+                self._sinks[stem].finish(at_least=self._size)
         with _reported(self._folder):
             self._part.commit([path.name for path in self.paths.values()], replace=self._overwrite)
 
     def _discard(self) -> None:
-        for sink in self._sinks:
+        for sink in self._sinks.values():
             sink.abandon()
         self._part.discard()
 
@@ -183,6 +223,12 @@ class _Sink:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _blocks(part: Path) -> Iterator[NDArray[np.float64]]:
+    """Yield a finished file, (any length, channels); float64 holds every sample exactly."""
+    with soundfile.SoundFile(part) as file:
+        yield from file.blocks(BLOCK, dtype="float64", always_2d=True)
 
 
 @contextmanager

@@ -9,13 +9,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from unmixcli import __version__
-from unmixcli.cli import signals
+from unmixcli.cli import models, signals
+from unmixcli.cli.evaluate import command as evaluate
+from unmixcli.cli.instruments import instruments
 from unmixcli.cli.output import Printer
 from unmixcli.cli.separate import separate
+from unmixcli.cli.train import command as train
 from unmixcli.errors import DeviceError, UnmixError, UsageError
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(separate)
+app.command("eval")(evaluate)
+app.command("train")(train)
+app.command()(instruments)
+app.add_typer(models.app, name="models")
 
 
 def _print_version(wanted: bool) -> None:
@@ -39,10 +46,12 @@ def unmix(
 def main() -> None:
     """Run the app; turn intended errors into a message and their exit code."""
     signals.leave_at_once()
-    arguments = sys.argv[1:] or ["--help"]
+    arguments = sys.argv[1:]
+    if arguments in ([], ["models"]):
+        arguments.append("--help")
     try:
         _require_command(arguments)
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="unmixcli", standalone_mode=False)
     except UnmixError as error:
         _fail(error)
     except MemoryError:
@@ -51,8 +60,8 @@ def main() -> None:
         # Typer keeps the class of its usage errors to itself.
         if not hasattr(error, "format_message"):
             raise
-        words = " ".join(["unmixcli", *arguments[:1], "--help"])
-        _fail(UsageError(_sentence(error.format_message()), hint=f"see '{words}'"))
+        command = getattr(getattr(error, "ctx", None), "command_path", "unmixcli")
+        _fail(UsageError(_sentence(error.format_message()), hint=f"see '{command} --help'"))
     sys.exit(code if isinstance(code, int) else 0)
 
 

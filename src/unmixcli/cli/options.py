@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from unmixcli.audio.subtype import Subtype
+from unmixcli.instruments import NameBy
+from unmixcli.selection import QUIETEST, THRESHOLD
 from unmixcli.settings import (
     HIGHEST_OVERLAP,
     LARGEST_BATCH,
@@ -17,6 +20,7 @@ from unmixcli.settings import (
     SHORTEST_SEGMENT,
     Chunking,
 )
+from unmixcli.weights.licence import VARIABLE, Policy
 
 INPUT, MODEL, CUT, OUTPUT = "Input", "Model", "How to cut", "Output"
 LONGEST_TRACK = 1e7
@@ -27,6 +31,14 @@ def _share(value: float | None) -> float | None:
     if value is not None and not 0 <= value <= HIGHEST_OVERLAP:
         raise typer.BadParameter(f"{value} is not in 0..{HIGHEST_OVERLAP}")
     return value
+
+
+def _forbid_network(wanted: bool) -> bool:
+    if wanted:
+        from unmixcli.weights import store
+
+        os.environ[store.OFFLINE] = "1"
+    return wanted
 
 
 Tracks = Annotated[
@@ -58,7 +70,26 @@ ModelName = Annotated[
         "--model",
         "-m",
         "-n",
-        help="A model's name, or a .safetensors file. (default: mini)",
+        help="A model's name, or a .safetensors file. (default: mini; with --instruments, the one "
+        "for labels)",
+        rich_help_panel=MODEL,
+    ),
+]
+LicencePolicy = Annotated[
+    Policy | None,
+    typer.Option(
+        "--licence-policy",
+        help=f"Which terms of weights you accept. (default: {VARIABLE}, or any)",
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        callback=_forbid_network,
+        help="Do without the network: take weights from this computer only.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -130,6 +161,47 @@ TwoStems = Annotated[
     str | None,
     typer.Option(
         metavar="STEM", help="Write this stem and the mixture without it.", rich_help_panel=OUTPUT
+    ),
+]
+Instruments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--instruments",
+        help="What sounds: codes or names (vn,va,cello), repeatable, or several with commas. A "
+        "model that takes labels is told them, and writes a stem for each; of others' stems "
+        "these are written. See 'unmixcli instruments'.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+NamedBy = Annotated[
+    NameBy | None,
+    typer.Option(
+        "--name-by",
+        help="Name the stems of instruments so: vn.wav or violin.wav. (default: as the model does)",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+Residual = Annotated[
+    bool,
+    typer.Option(
+        "--residual",
+        help="Write residual.wav, too: the mixture less all other stems.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ActivityThreshold = Annotated[
+    float | None,
+    typer.Option(
+        "--activity-threshold",
+        metavar="DB",
+        min=QUIETEST,
+        max=0,
+        help="Leave out sources whose energy over the track is below this, in dB of the mixture's. "
+        f"(default: {THRESHOLD:g} for models of instruments that take no labels, else off)",
+        show_default=False,
+        rich_help_panel=OUTPUT,
     ),
 ]
 BitDepth = Annotated[

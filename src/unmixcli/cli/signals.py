@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from threading import Event
 from types import FrameType
 
 # A terminal that closes and a container that stops are as good as a Ctrl-C.
@@ -30,6 +31,26 @@ def leave_in_order() -> None:
     third is obeyed at once.
     """
     _handle(_unwind)
+
+
+def stop_in_order(cancel: Event) -> Callable[[], int | None]:
+    """Let the first signal ask to stop, for who will look; the second is obeyed at once.
+
+    Args:
+        cancel: Set by the first.
+
+    Returns:
+        What says which signal that was; ``None`` if there was none.
+    """
+    received: list[int] = []
+
+    def ask(number: int, _: FrameType | None) -> None:
+        leave_at_once()
+        received.append(number)
+        cancel.set()
+
+    _handle(ask)
+    return lambda: received[0] if received else None
 
 
 def _unwind(number: int, _: FrameType | None) -> None:

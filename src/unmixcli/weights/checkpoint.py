@@ -42,7 +42,7 @@ from unmixcli.weights.snapshot import Snapshot
 SCHEMA = 1
 KEY = "unmixcli"
 SUFFIX = ".safetensors"
-LONGEST_LICENCE = 64
+LONGEST_LICENCE, LONGEST_PROVENANCE = 64, 500
 
 DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError)
 """What else a header may provoke: numbers beyond all bounds, other values than ours, depth."""
@@ -96,7 +96,7 @@ class Header:
                 config=configure(values["architecture"], values["config"]),
                 schedule=Schedule.from_json(values["inference"]),
                 licence=str(values["licence"]),
-                provenance=brief(values["provenance"], 2000),
+                provenance=brief(values["provenance"], LONGEST_PROVENANCE),
             )
         except (ValueError, TypeError, *DAMAGED) as error:
             raise ConfigError(f"no valid '{KEY}' header: {error!r}") from error
