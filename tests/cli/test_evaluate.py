@@ -116,7 +116,7 @@ def test_it_says_what_it_recognised_and_how_each_track_went(run, tmp_path):
 
     said = finished.stderr.splitlines()
     assert said[0] == (
-        f"note: '{data}' is MUSDB18-HQ: 1 tracks (test 1); stems: drums, bass, other, vocals"
+        f"note: '{data}' is MUSDB18-HQ: 1 track (test 1); stems: drums, bass, other, vocals"
     )
     [line] = [line for line in said if line.startswith("note: 1/1 mix, 'Zeno - Signs': SDR drums")]
     assert line.endswith(" dB")

@@ -75,7 +75,6 @@ def command(
             style=bsseval,
         ),
     )
-
     request = Request(
         output=output,
         options=asked.options,
@@ -87,9 +86,7 @@ def command(
         jobs=jobs,
         report=not no_report,
     )
-    results = _evaluated(asked, request, _opened(dataset, split, subset, printer), printer)
-    _print(printer, results)
-    _raise(results)
+    _finish(printer, _evaluated(asked, request, _opened(dataset, split, subset, printer), printer))
 
 
 def _settle_last_bits() -> None:
@@ -108,9 +105,10 @@ def _opened(path: Path, split: str | None, subset: list[str] | None, printer: Pr
     chosen = int(one) if one.isdecimal() else subset
     dataset = open_dataset(path, split=split, subset=chosen)
     splits = ", ".join(f"{name} {count}" for name, count in dataset.splits.items())
+    tracks = f"{len(dataset)} track{'' if len(dataset) == 1 else 's'}"
     printer.note(
-        f"'{path}' is {dataset.layout.value}: {len(dataset)} tracks"
-        f"{f' ({splits})' if splits else ''}; stems: {', '.join(dataset.sources)}"
+        f"'{path}' is {dataset.layout.value}: {tracks}{f' ({splits})' if splits else ''}; "
+        f"stems: {', '.join(dataset.sources)}"
     )
     for note in dataset.notes:
         printer.note(note)
@@ -174,7 +172,8 @@ def _error(failure: Failure) -> UnmixError:
     return UnmixError(f"{failure.system}: {said}", hint=failure.hint)
 
 
-def _print(printer: Printer, results: Results) -> None:
+def _finish(printer: Printer, results: Results) -> None:
+    """Print the result, and end with the exit code that says how it went."""
     from unmixcli.cli import score_table
     from unmixcli.evaluation.summary import document
 
@@ -183,6 +182,7 @@ def _print(printer: Printer, results: Results) -> None:
     score_table.show(printer, results)
     printer.document({**document(results), "output": str(results.folder)})
     printer.note(f"written: {results.folder}")
+    _raise(results)
 
 
 def _warnings(results: Results) -> list[str]:
@@ -198,7 +198,7 @@ def _warnings(results: Results) -> list[str]:
 
 
 def _raise(results: Results) -> None:
-    """End with the exit code that says how it went; each failure is printed already.
+    """Say what was not scored; each failure is printed already.
 
     Raises:
         PartialError: Some tracks were not scored.

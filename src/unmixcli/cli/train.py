@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def command(
     dataset: train.Dataset = None,
     extra: train.Extra = None,
-    model: options.ModelName = None,
+    model: train.Model = None,
     licence_policy: options.LicencePolicy = None,
     offline: options.Offline = False,
     architecture: train.Architecture = None,

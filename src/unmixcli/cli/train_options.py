@@ -31,6 +31,16 @@ Extra = Annotated[
     list[Path] | None,
     typer.Option("--extra", help="Another folder, only to learn from; repeatable."),
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Go on from these weights: a model's name, or a .safetensors file. (default: mini, "
+        "without --architecture, --recipe and --config)",
+        rich_help_panel=START,
+    ),
+]
 Architecture = Annotated[
     str | None,
     typer.Option(help="Start this kind of network from scratch.", rich_help_panel=START),
