@@ -85,3 +85,27 @@ class BrokenNetwork(EchoNetwork):
     def forward(self, mixture: Tensor) -> Tensor:
         self.calls += 1
         return super().forward(mixture if self.calls == 1 else mixture * float("nan"))
+
+
+class ToldNetwork(EchoNetwork):
+    """Returns its input for every source that it is told sounds, and silence for the others."""
+
+    def __init__(self, config: ModelConfig, labels: tuple[str, ...] | None = None) -> None:
+        super().__init__(config)
+        self.labels = labels or config.sources
+
+    def forward(self, mixture: Tensor, labels: Tensor) -> Tensor:
+        assert labels.shape == (len(mixture), len(self.labels))
+        wanted = [self.labels.index(source) for source in self.config.sources]
+        return super().forward(mixture) * labels[:, wanted, None, None]
+
+
+class ScalingNetwork(EchoNetwork):
+    """Returns its input times a gain for each source; will not be told anything."""
+
+    def __init__(self, config: ModelConfig, gains: tuple[float, ...]) -> None:
+        super().__init__(config)
+        self.gains = gains
+
+    def forward(self, mixture: Tensor) -> Tensor:
+        return super().forward(mixture) * torch.tensor(self.gains)[:, None, None]

@@ -30,7 +30,7 @@ ALLOWED = {
     "selection": {"errors", "network", "instruments"},
     "settings": {"errors", "network", "audio"},
     "activity": set(),
-    "report": {"audio", "activity"},
+    "report": {"audio", "activity", "selection"},
     "progress": {"audio", "errors"},
     "cutting": BASE | {"inference", "weights", "settings"},
     "separation": BASE

@@ -15,13 +15,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import textbook
-from fakes import BrokenNetwork, EchoNetwork, SmoothingNetwork, config
+from fakes import (
+    BrokenNetwork,
+    EchoNetwork,
+    ScalingNetwork,
+    SmoothingNetwork,
+    ToldNetwork,
+    config,
+)
 from places import EXAMPLE
 from unmixcli.audio.format import AudioFormat
 from unmixcli.audio.subtype import Subtype
 from unmixcli.audio.track import TensorTrack
-from unmixcli.errors import AudioError, Cancelled, ConfigError, OutputError, WeightsError
+from unmixcli.errors import (
+    AudioError,
+    Cancelled,
+    ConfigError,
+    OutputError,
+    UsageError,
+    WeightsError,
+)
 from unmixcli.inference.shifts import recorded
+from unmixcli.network import ModelConfig
 from unmixcli.schedule import Normalise, Schedule, Tail
 from unmixcli.selection import Selection
 from unmixcli.separation import Separator
@@ -403,3 +418,171 @@ def test_a_real_song_is_separated_as_well_as_measured(shared, tmp_path):
     assert sdr(vocals, estimate[: len(vocals)]) >= 6.33 - 0.3
     total = sum(stem(tmp_path, name) for name in separator.sources)
     np.testing.assert_allclose(total, mixture, atol=1e-5)
+
+
+# Instruments, labels and what is left
+
+QUARTET = ModelConfig(sources=("va", "vc", "vn"), sample_rate=8000, channels=1)
+
+
+def told(**settings) -> Separator:
+    return separator(ToldNetwork(QUARTET), **settings)
+
+
+def scaling(*gains: float) -> Separator:
+    return separator(ScalingNetwork(QUARTET, gains))
+
+
+def test_a_network_is_told_what_is_asked_for_and_its_stem_comes_out():
+    mixture = torch.from_numpy(noise(9000).T)
+    selection = Selection(instruments=["violins", "vc"])
+
+    estimates = told(batch_size=3).separate(mixture, 8000, selection=selection)
+
+    assert list(estimates) == ["vn", "vc"]
+    for estimate in estimates.values():
+        torch.testing.assert_close(estimate, mixture, atol=1e-6, rtol=0)
+
+
+def test_what_a_network_is_not_told_of_is_silent():
+    mixture = torch.from_numpy(noise(9000).T)
+    selection = Selection(instruments="vn", stems=["va", "vn"])
+
+    estimates = told().separate(mixture, 8000, selection=selection)
+
+    assert not estimates["va"].any()
+    torch.testing.assert_close(estimates["vn"], mixture, atol=1e-6, rtol=0)
+
+
+def test_labels_need_not_lie_as_sources_do():
+    network = ToldNetwork(QUARTET, labels=("vn", "ob", "va", "vc"))
+    mixture = torch.from_numpy(noise(9000).T)
+
+    estimates = separator(network).separate(
+        mixture, 8000, selection=Selection(instruments="va", stems=["va", "vc", "vn"])
+    )
+
+    assert [name for name, estimate in estimates.items() if estimate.any()] == ["va"]
+
+
+def test_a_network_that_must_be_told_is_not_run_without(tmp_path):
+    track = write(tmp_path / "song.wav", noise(1000))
+
+    with pytest.raises(UsageError, match="must be told which instruments sound"):
+        told().separate_file(track, tmp_path / "out")
+    with pytest.raises(UsageError, match="must be told which instruments sound"):
+        told().separate(torch.zeros(2, 100), 8000)
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_network_never_sees_a_label():
+    """Its call takes a mixture and nothing else: one argument more would be a TypeError."""
+    estimates = scaling(1.0, 0.5, 0.25).separate(
+        torch.ones(1, 500), 8000, selection=Selection(instruments=["violin", "viola"])
+    )
+
+    assert list(estimates) == ["vn", "va"]
+    assert float(estimates["vn"].mean()) == pytest.approx(0.25)
+    assert float(estimates["va"].mean()) == pytest.approx(1.0)
+
+
+def test_a_report_says_what_was_asked_for_and_told(tmp_path):
+    track = write(tmp_path / "song.wav", noise(1000))
+    selection = Selection(instruments=["violin", "va", "vn2"], name_by="name", residual=True)
+
+    report = told().separate_file(track, tmp_path / "out", selection=selection)
+
+    assert list(report.stems) == ["violin", "viola", "residual"]
+    assert report.as_dict()["instruments"] == ["vn", "va"]
+    assert report.as_dict()["labels"] == {"va": 1.0, "vc": 0.0, "vn": 1.0}
+    assert report.as_dict()["activity"] is None
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050])
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(residual=True),
+        Selection(stems=["vn"], residual=True),
+        Selection(instruments=["vc", "vn"], residual=True),
+        Selection(activity_threshold=-10, residual=True),
+        Selection(activity_threshold=0, residual=True),
+    ],
+    ids=str,
+)
+def test_stems_and_residual_sum_to_the_file(tmp_path, selection, rate):
+    samples = noise(30_000)
+    track = write(tmp_path / "song.wav", samples, rate)
+    model = scaling(0.7, 0.2, 0.01)
+
+    report = model.separate_file(track, tmp_path / "out", selection=selection)
+    estimates = model.separate(torch.from_numpy(samples.T), rate, selection=selection)
+
+    assert list(report.stems) == list(estimates)
+    assert "residual" in estimates
+    total = sum(stem(tmp_path / "out", name) for name in report.stems)
+    np.testing.assert_allclose(total, samples, atol=1e-6)
+    for name, estimate in estimates.items():
+        np.testing.assert_allclose(stem(tmp_path / "out", name).T, estimate, atol=1e-6)
+
+
+def test_sources_that_do_not_sound_are_not_written(tmp_path):
+    track = write(tmp_path / "song.wav", noise(9000))
+
+    report = scaling(0.5, 0.02, 0.2).separate_file(track, tmp_path / "out")
+
+    assert list(report.stems) == ["va", "vn"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["va.wav", "vn.wav"]
+    assert report.activity.dropped == ("vc",)
+    assert report.activity.levels["vc"] == pytest.approx(-33.98, abs=0.01)
+
+
+def test_the_loudest_source_is_written_though_none_sounds(tmp_path):
+    track = write(tmp_path / "song.wav", noise(9000))
+
+    report = scaling(1e-4, 1e-3, 0.0).separate_file(track, tmp_path / "out")
+
+    assert list(report.stems) == ["vc"]
+    assert report.activity.active == ()
+
+
+def test_a_source_asked_for_is_written_however_soft(tmp_path):
+    track = write(tmp_path / "song.wav", noise(9000))
+
+    report = scaling(0.5, 0.0, 0.2).separate_file(
+        track, tmp_path / "out", selection=Selection(instruments="cello")
+    )
+
+    assert list(report.stems) == ["vc"]
+    assert report.activity is None
+
+
+def test_nothing_is_left_where_what_is_dropped_cannot_be_merged(tmp_path, monkeypatch):
+    track = write(tmp_path / "song.wav", noise(9000))
+    monkeypatch.setattr("unmixcli.audio.writer._blocks", lambda _: throw(OSError(28, "No space")))
+
+    with pytest.raises(OutputError, match="cannot write"):
+        scaling(0.5, 0.02, 0.2).separate_file(
+            track, tmp_path / "out", selection=Selection(residual=True)
+        )
+
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+
+
+def throw(error):
+    raise error
+
+
+def test_networks_that_are_told_other_things_are_no_ensemble():
+    networks = (ToldNetwork(QUARTET), ToldNetwork(QUARTET, labels=("vn", "vc", "va")))
+
+    with pytest.raises(WeightsError, match="do not separate the same sources"):
+        Model(
+            name="mixed",
+            networks=networks,
+            shares=(None, None),
+            schedule=SCHEDULE,
+            licence=Licence(spdx="CC0-1.0"),
+            sha256=("0", "1"),
+        )

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from unmixcli.schedule import Schedule
 from unmixcli.training import recipe as recipes
+from unmixcli.training.network import Resolved
 from unmixcli.training.recipe import Recipe
+from unmixcli.weights.registry import configure
 
 RATE = 8000
 SOURCES = ("drums", "bass")
@@ -56,3 +59,22 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
     """Return what a run wrote down."""
     text = (folder / "metrics.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
+
+
+COMMON = {"sources": ["a", "b"], "sample_rate": 8000, "channels": 1}
+NETWORKS: dict[str, dict[str, Any]] = {
+    "demucs": {"width": 4, "depth": 2, "lstm_layers": 1},
+    "conv_tasnet": {"filters": 8, "bottleneck": 8, "hidden": 8, "blocks": 2, "repeats": 1},
+    "wave_u_net": {"width": 4, "depth": 2},
+    "conditioned_wave_u_net": {"width": 4, "depth": 2},
+    "wavenet": {"stacks": 1, "dilations": (1, 2), "residual": 4, "skip": 4, "final": (8, 4)},
+    "band_split_rnn": {"n_fft": 256, "hop": 64, "features": 8, "hidden": 8, "layers": 1},
+    "tdc_u_net": {"n_fft": 256, "hop": 64, "growth": 4, "layers": 2, "depth": 2},
+}
+"""Hyper-parameters of small networks, by architecture."""
+
+
+def resolved(name: str) -> Resolved:
+    channels = 2 if name == "band_split_rnn" else 1
+    config = configure(name, {**COMMON, **NETWORKS[name], "channels": channels})
+    return Resolved(architecture=name, config=config, schedule=Schedule(segment=8000))

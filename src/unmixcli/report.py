@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from unmixcli.activity import Activity
 from unmixcli.audio.format import AudioFormat
+from unmixcli.selection import Chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +22,7 @@ class SeparationReport:
         frames: Samples of each channel.
         clipped: Samples of each stem that an integer format could not hold.
         seconds: Time it took.
-        instruments: What was asked for, in the model's words.
-        labels: What the model was told, 1 or 0 for each; ``None`` for one that takes none.
+        chosen: What was asked for in the model's words, and what the model was told.
         activity: How loud the sources are, and which were left out for that; ``None`` where
             there is no threshold.
     """
@@ -34,8 +33,7 @@ class SeparationReport:
     frames: int
     clipped: dict[str, int]
     seconds: float
-    instruments: tuple[str, ...] = ()
-    labels: Mapping[str, float] | None = None
+    chosen: Chosen
     activity: Activity | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -47,8 +45,8 @@ class SeparationReport:
             "channels": self.format.channels,
             "samples": self.frames,
             "clipped": self.clipped,
-            "instruments": list(self.instruments),
-            "labels": None if self.labels is None else dict(self.labels),
+            "instruments": list(self.chosen.instruments),
+            "labels": self.chosen.labels and dict(self.chosen.labels),
             "activity": self.activity and self.activity.as_dict(),
             "seconds": round(self.seconds, 3),
         }

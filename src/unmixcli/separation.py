@@ -127,17 +127,15 @@ class Separator:
             cancel: Set it, from another thread or from ``progress``, to stop.
 
         Raises:
-            UsageError: The model has no such source or lacks its labels, or the window is
-                no stretch of time.
+            UsageError: The model has no such source or lacks its labels, or the window is none.
             AudioError: The track cannot be read to its end.
             OutputError: A stem cannot be written, or exists.
             DeviceError: The device is out of memory.
             WeightsError: The network gives values that are not finite.
             Cancelled: ``cancel`` was set; nothing is left behind.
         """
-        track, output, selection = Path(track), output or Output(), selection or Selection()
-        chosen = selection.of(self.sources, self.labels)
-        began = time.monotonic()
+        began, selection, output = time.monotonic(), selection or Selection(), output or Output()
+        track, chosen = Path(track), selection.of(self.sources, self.labels)
         # One thread but for the network: on blocks of a second more only wait for each other.
         with (
             threads(1),
@@ -161,8 +159,7 @@ class Separator:
             format=reader.format,
             frames=reader.frames,
             clipped=dict(writer.clipped),
-            instruments=chosen.instruments,
-            labels=chosen.labels,
+            chosen=chosen,
             activity=activity,
             seconds=time.monotonic() - began,
         )

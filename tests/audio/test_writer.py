@@ -445,3 +445,81 @@ def test_quantising_needs_no_more_than_a_float(rng):
 
     exact = np.rint(samples.astype(np.float64) * 2**23)
     assert np.array_equal(stored >> 8, np.clip(exact, -(2**23), 2**23 - 1))
+
+
+# What is dropped
+
+
+def drop(folder, estimates, stems, into=None, **options):
+    with StemWriter(folder, STEMS, STEREO, estimates.shape[-1], **options) as writer:
+        writer.write(estimates)
+        writer.drop(stems, into)
+    return writer
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new folder", "old folder"])
+def test_a_dropped_stem_is_never_there(tmp_path, folder, estimates, there):
+    if there:
+        folder.mkdir(parents=True)
+
+    writer = drop(folder, estimates, ["vocals"])
+
+    assert everything(tmp_path) == ["out", "out/song", "out/song/drums.wav"]
+    assert writer.paths == {"drums": folder / "drums.wav"}
+    assert writer.clipped == {"drums": 0}
+    samples, _ = soundfile.read(folder / "drums.wav", dtype="float32")
+    assert np.array_equal(samples, estimates[1].T.numpy())
+
+
+def test_dropping_nothing_changes_nothing(folder, estimates):
+    drop(folder, estimates, [], into="drums")
+
+    assert sorted(path.name for path in folder.iterdir()) == ["drums.wav", "vocals.wav"]
+
+
+@pytest.mark.parametrize("frames", [5000, 70_000])
+@pytest.mark.parametrize("subtype", Subtype)
+def test_what_was_in_a_dropped_stem_goes_into_another(tmp_path, folder, frames, subtype):
+    estimates = torch.rand(2, 2, frames, generator=torch.Generator().manual_seed(1)) - 0.5
+
+    drop(folder, estimates, ["vocals"], into="drums", subtype=subtype)
+
+    assert everything(tmp_path) == ["out", "out/song", "out/song/drums.wav"]
+    info = soundfile.info(folder / "drums.wav")
+    assert (info.frames, info.subtype) == (frames, subtype.encoding)
+    samples, _ = soundfile.read(folder / "drums.wav", dtype="float64")
+    step = 2.0 ** (1 - 8 * subtype.width) if subtype is not Subtype.FLOAT else 1e-7
+    np.testing.assert_allclose(samples, estimates.sum(dim=0).T, atol=1.01 * step)
+
+
+def test_what_does_not_fit_after_all_is_counted(folder):
+    estimates = torch.full((2, 2, 100), 0.75)
+
+    writer = drop(folder, estimates, ["vocals"], into="drums", subtype=Subtype.INT16)
+
+    assert writer.clipped == {"drums": 200}
+
+
+@pytest.mark.parametrize("into", [None, "drums"])
+def test_an_error_after_dropping_leaves_nothing(tmp_path, folder, estimates, into):
+    def fail():
+        with StemWriter(folder, STEMS, STEREO, estimates.shape[-1]) as writer:
+            writer.write(estimates)
+            writer.drop(["vocals"], into)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+
+    assert everything(tmp_path) == []
+
+
+def test_a_dropped_stem_that_came_out_short_is_an_output_error(
+    tmp_path, folder, estimates, monkeypatch
+):
+    monkeypatch.setattr(soundfile.SoundFile, "write", lambda self, samples: None)
+
+    with pytest.raises(OutputError, match=r"cannot write .*vocals.wav.*bytes were written"):
+        drop(folder, estimates, ["vocals"], into="drums")
+
+    assert everything(tmp_path) == []

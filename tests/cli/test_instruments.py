@@ -147,7 +147,7 @@ def test_two_violins_are_one_source_and_a_note(separate, told, tmp_path):
         (["--name-by", "name", "--two-stems", "vn"], {"violin", "no_violin"}),
         (["--name-by", "name", "--residual"], {"violin", "cello", "residual"}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)),
 )
 def test_stems_are_named_by_code_or_name(separate, told, tmp_path, arguments, names):
     finished = separate("-m", told, "--instruments", "violin,cello", *arguments)

@@ -155,6 +155,23 @@ def test_published_files_import_and_separate(
     assert all(stem.shape == (5000, 2) and stem.any() for stem in found.values())
 
 
+def test_a_published_conditioned_network_is_told_what_sounds(run, shared, home, music, tmp_path):
+    case = "vimss/cexp_5lvl_13src_batch1"
+    imported = import_golden(run, shared, case, "weights.safetensors", "conditioned_wave_u_net")
+    track = music("song.wav", channels=1)
+
+    for asked, folder in (("vn,va", "one"), ("vn,tuba", "other")):
+        finished = run(
+            *("separate", track, "-m", "mine", "-o", tmp_path / folder),
+            *("--instruments", asked, "--residual"),
+        )
+        assert finished.code == 0, imported.stderr + finished.stderr
+
+    one, other = stems(tmp_path / "one" / "song"), stems(tmp_path / "other" / "song")
+    assert (set(one), set(other)) == ({"vn", "va", "residual"}, {"vn", "tba", "residual"})
+    assert np.abs(one["vn"] - other["vn"]).max() > 1e-3
+
+
 @pytest.mark.parametrize(
     ("golden", "changes", "said"),
     [

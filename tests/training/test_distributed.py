@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from contextlib import nullcontext
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
-from tiny_training import lines_of
+from tiny_training import NETWORKS, lines_of, resolved
 from unmixcli.errors import DeviceError
 
 
@@ -101,3 +103,19 @@ def test_a_process_that_dies_ends_the_job(start, dataset, config, tmp_path):
     assert first.returncode == 8, errors
     assert "another process of the job has ended" in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("precision", [None, torch.bfloat16, torch.float16])
+def test_every_weight_of_every_network_gets_a_gradient(name, precision):
+    """For one that gets none, processes would wait; in half precision, too."""
+    network = resolved(name).build().train()
+    length = network.geometry(600).input_length
+    inputs = [torch.randn(2, network.config.channels, length)]
+    inputs += [torch.ones(2, 2)] if hasattr(network, "labels") else []
+    context = torch.autocast("cpu", dtype=precision) if precision else nullcontext()
+    with context:
+        estimates = network(*inputs)
+    estimates.float().square().mean().backward()
+
+    assert [key for key, weight in network.named_parameters() if weight.grad is None] == []

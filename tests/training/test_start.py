@@ -5,25 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tiny_training import recipe, write_track
+from tiny_training import NETWORKS as TINY
+from tiny_training import recipe, resolved, write_track
 from unmixcli.errors import ConfigError, DatasetError
-from unmixcli.schedule import Schedule
 from unmixcli.training import recipe as recipes
 from unmixcli.training.choice import Choice
-from unmixcli.training.network import Resolved
 from unmixcli.training.start import freeze, from_model, from_scratch, known, outputs, with_sources
 from unmixcli.weights import checkpoint, loader
-from unmixcli.weights.registry import configure
 
-COMMON = {"sources": ["a", "b"], "sample_rate": 8000, "channels": 1}
-TINY = {
-    "demucs": {"width": 4, "depth": 2, "lstm_layers": 1},
-    "conv_tasnet": {"filters": 8, "bottleneck": 8, "hidden": 8, "blocks": 2, "repeats": 1},
-    "wave_u_net": {"width": 4, "depth": 2},
-    "conditioned_wave_u_net": {"width": 4, "depth": 2},
-    "wavenet": {"stacks": 1, "dilations": (1, 2), "residual": 4, "skip": 4, "final": (8, 4)},
-    "band_split_rnn": {"n_fft": 256, "hop": 64, "features": 8, "hidden": 8, "layers": 1},
-}
 OUTPUTS = {
     "demucs": {"decoder.1.2.weight", "decoder.1.2.bias"},
     "conv_tasnet": {"separator.network.3.weight"},
@@ -31,12 +20,6 @@ OUTPUTS = {
     "conditioned_wave_u_net": {"heads.0.weight", "heads.0.bias"},
     "wavenet": {"output.weight", "output.bias"},
 }
-
-
-def resolved(name: str) -> Resolved:
-    channels = 2 if name == "band_split_rnn" else 1
-    config = configure(name, {**COMMON, **TINY[name], "channels": channels})
-    return Resolved(architecture=name, config=config, schedule=Schedule(segment=8000))
 
 
 @pytest.mark.parametrize("name", OUTPUTS)

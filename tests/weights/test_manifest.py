@@ -8,7 +8,7 @@ import json
 import pytest
 
 from places import ROOT
-from unmixcli.errors import ConfigError, UnknownModelError
+from unmixcli.errors import ConfigError, UnknownModelError, WeightsError
 from unmixcli.weights import catalogue, checkpoint, manifest, published, store, support
 
 ENTRIES = manifest.models()
@@ -105,3 +105,32 @@ def test_an_unknown_key_is_refused(tmp_path):
 def test_the_manifest_is_there_once():
     """The wheel takes it from the top of the repository; a second copy would go stale."""
     assert [*ROOT.glob("src/**/weights_manifest.json")] == []
+
+
+def test_for_each_purpose_there_is_one_model_at_most(collection):
+    collection.add("other", default_for="stems")
+    assert catalogue.default_for("stems").name == "other"
+
+    collection.add("another", default_for="stems")
+    with pytest.raises(ConfigError, match="'default_for stems' is there twice"):
+        manifest.models()
+
+
+def test_a_purpose_that_nobody_knows_is_refused(collection):
+    collection.add("other", default_for="breakfast")
+
+    with pytest.raises(ConfigError, match="'breakfast'"):
+        manifest.models()
+
+
+def test_an_imported_model_cannot_make_itself_the_default(collection):
+    collection.add("other", default_for="labels")
+    folder = collection.home / "models" / "mine"
+    folder.mkdir(parents=True)
+    entry = collection.entries["other"] | {"name": "mine", "aliases": []}
+    (folder / catalogue.ENTRY).write_text(json.dumps({"schema": 1, "models": [entry]}))
+    collection.entries["other"]["default_for"] = None
+    collection.write()
+
+    with pytest.raises(WeightsError, match="no model is the default for labels"):
+        catalogue.default_for("labels")

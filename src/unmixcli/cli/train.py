@@ -134,7 +134,7 @@ class Asked:
         """
         if self.dataset is None:
             raise UsageError("no DATASET", hint="name a folder of tracks with stems")
-        return self._frozen(str(self.dataset))
+        return self._frozen(_whole(self.dataset))
 
     def _frozen(self, dataset: str) -> Frozen:
         from unmixcli.training.frozen import Frozen
@@ -178,7 +178,7 @@ class Asked:
             self.printer.note(f"there is no run in '{output}' yet: it begins")
             return self.frozen()
         before = frozen.read(config)
-        place = str(self.dataset or before.dataset)
+        place = _whole(self.dataset) if self.dataset else before.dataset
         choice = self.choice
         if any((self.model, choice.recipe, choice.config, choice.architecture)):
             return replace(self._frozen(place), extra=self._extra or before.extra)
@@ -195,7 +195,12 @@ class Asked:
 
     @property
     def _extra(self) -> tuple[str, ...]:
-        return tuple(map(str, self.extra))
+        return tuple(map(_whole, self.extra))
+
+
+def _whole(path: Path) -> str:
+    """Return a path that means the same from wherever a run is resumed."""
+    return str(path.resolve())
 
 
 def _trained(request: Request, printer: Printer) -> Outcome:

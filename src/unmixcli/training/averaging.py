@@ -12,9 +12,12 @@ from torch import Tensor, nn
 class Average:
     """An exponential mean of a network's floating-point state; other values are copied.
 
+    Over the first steps it keeps less: a mean that begins with what was drawn would
+    otherwise remember that for as long as a short run lasts.
+
     Args:
         network: Its weights are where the mean begins.
-        decay: What is kept of the mean at each step.
+        decay: What is kept of the mean at each step, later on.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -22,11 +25,17 @@ class Average:
         self.mean = {name: held.detach().clone() for name, held in network.state_dict().items()}
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Take the weights of a step into account."""
+    def update(self, network: nn.Module, step: int) -> None:
+        """Take the weights of a step into account.
+
+        Args:
+            network: Has them.
+            step: Which step, from 0.
+        """
+        decay = min(self.decay, (1 + step) / (10 + step))
         for name, held in network.state_dict().items():
             if held.is_floating_point():
-                self.mean[name].lerp_(held, 1 - self.decay)
+                self.mean[name].lerp_(held, 1 - decay)
             else:
                 self.mean[name].copy_(held)
 

@@ -162,7 +162,7 @@ class Trainer:
             if not self.descent.scaled or self.lost > MOST_LOST:
                 raise faults.diverged("gradient", norm, self.standing.step + 1, batch, alien=alien)
         if self.average:
-            self.average.update(self.network)
+            self.average.update(self.network, self.standing.step)
         return loss, rate, norm
 
     def _gradients(self, batch: Batch) -> float:

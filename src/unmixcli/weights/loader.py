@@ -22,12 +22,16 @@ from unmixcli.weights.formats.pickle_data import PickleError
 from unmixcli.weights.formats.torch_checkpoint import Checkpoint, refusal
 from unmixcli.weights.licence import Licence, Policy
 from unmixcli.weights.manifest import Constructor, ManifestEntry, Member, WeightFile
+from unmixcli.weights.plain import brief
 from unmixcli.weights.published import Published
 from unmixcli.weights.quantised import dense
 from unmixcli.weights.snapshot import Snapshot
 
 DEFAULT = "mini"
 BETTER = "demucs"
+
+LONGEST, MOST_SHIFTS = 3600, 1000
+"""Of a chunk in seconds, and passes over a track: more than that a file would only claim."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +63,10 @@ class Model:
             raise WeightsError(f"the networks of '{self.name}' do not separate the same sources")
         if any(len(share) != len(self.config.sources) for share in self.shares if share):
             raise WeightsError(f"the networks of '{self.name}' have shares of other sources")
+        cut = self.schedule
+        lengths = (cut.segment or 0, cut.origin, cut.margin, cut.max_shift)
+        if max(lengths) > LONGEST * self.config.sample_rate or cut.shifts > MOST_SHIFTS:
+            raise WeightsError(f"nobody cuts a track as '{self.name}' says: {brief(lengths)}")
 
     @property
     def config(self) -> ModelConfig:
@@ -198,7 +206,7 @@ def _file(name: str) -> Path:
 def _load(entry: ManifestEntry, progress: Progress | None) -> Model:
     support.require_runnable(entry)
     built = [_member(entry, member, progress) for member in entry.members]
-    return Model(
+    model = Model(
         name=entry.name,
         networks=tuple(cast(Network, network) for network, _, _ in built),
         shares=tuple(member.shares for member in entry.members),
@@ -206,6 +214,9 @@ def _load(entry: ManifestEntry, progress: Progress | None) -> Model:
         licence=entry.licence,
         sha256=tuple(digest for _, _, digests in built for digest in digests),
     )
+    if model.config.sources != entry.sources:
+        raise WeightsError(f"'{entry.name}' separates other sources than the manifest says")
+    return model
 
 
 Built = tuple[nn.Module, Schedule, list[str]]

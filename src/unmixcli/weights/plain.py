@@ -7,8 +7,8 @@ can hold line breaks, or lead out of a folder once it is a file's.
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from math import isfinite
+from numbers import Rational
 from typing import Any
 
 MOST_VALUES = 4096
@@ -68,4 +68,4 @@ def _is_plain(value: Any) -> bool:
         return len(value) <= LONGEST
     if isinstance(value, int):
         return abs(value) < LARGEST
-    return value is None or isinstance(value, float | Fraction)
+    return value is None or isinstance(value, float | Rational)  # a Fraction, without its import

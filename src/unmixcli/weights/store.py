@@ -218,7 +218,9 @@ def load(
 
 def _require_inside(path: Path, file: WeightFile) -> None:
     """Refuse a link in the cache that leads out of it."""
-    if file.kind != "bundled" and not path.resolve().is_relative_to(home().resolve()):
+    # Not Path.resolve, to which a link to itself is an error of another kind.
+    real, ours = (Path(os.path.realpath(place)) for place in (path, home()))
+    if file.kind != "bundled" and not real.is_relative_to(ours):
         raise WeightsError(
             f"'{path}' is a link to a file outside the cache",
             hint="remove it, or name the folder it leads to in UNMIXCLI_MIRROR",

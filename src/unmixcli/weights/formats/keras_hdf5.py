@@ -10,8 +10,8 @@ The model's configuration, which lies beside them and may hold code, is not look
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ def read(path: Path) -> KerasWeights:
         raise WeightsError(f"cannot read '{path}': {error.strerror}") from error
 
 
-def parse(file: BinaryIO, path: Path) -> KerasWeights:
+def parse(file: BufferedIOBase, path: Path) -> KerasWeights:
     """Read the weights of a Keras 2 model that is open, or in memory.
 
     Args:
