@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from places import ROOT
 from tiny_training import NETWORKS as TINY
 from tiny_training import recipe, resolved, write_track
 from unmixcli.errors import ConfigError, DatasetError
@@ -157,3 +158,12 @@ def test_a_model_takes_the_place_of_the_recipes_network(tmp_path):
     assert made.network.config == model.config
     assert made.network.schedule == model.schedule
     assert recipe().network.architecture == "demucs"
+
+
+def test_the_example_for_laptops_is_a_recipe():
+    made = Choice(config=ROOT / "examples" / "quick.toml").made()
+
+    assert (made.data.batch_size, made.optim.ema, made.network.architecture) == (
+        *(1, 0.95),
+        "band_split_rnn",
+    )

@@ -150,7 +150,9 @@ class Printer:
             BarColumn(),
             TextColumn("{task.fields[words]}", markup=False),
         )
-        with Progress(*columns, console=console, transient=True) as bar:
+        # What is printed meanwhile goes above the bar, but to a pipe where there is one.
+        both = self.on_terminal
+        with Progress(*columns, console=console, transient=True, redirect_stdout=both) as bar:
             task = bar.add_task(_harmless(label), total=None, words="")
             yield lambda done, total, words: bar.update(
                 task, completed=done, total=total, words=_harmless(words)

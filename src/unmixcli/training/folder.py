@@ -85,16 +85,22 @@ class RunFolder:
         except OSError as error:
             raise unwritable(self.path, error) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock(descriptor)
             self._sweep()
             yield
-        except BlockingIOError as error:
+        finally:
+            os.close(descriptor)  # the lock goes with it, also where a process is killed
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if not isinstance(error, BlockingIOError):  # a file system without locks
+                raise unwritable(self.path, error) from error
             raise ConfigError(
                 f"another process is training in '{self.path}'",
                 hint="wait for it, or choose another --output",
             ) from error
-        finally:
-            os.close(descriptor)  # the lock goes with it, also where a process is killed
 
     def save(self, tree: Tree) -> None:
         """Keep a checkpoint; at every moment a whole one is there.

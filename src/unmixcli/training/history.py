@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from array import array
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,15 +68,23 @@ class History:
             self.file.truncate(min(size, metrics.stat().st_size))
             self.file.seek(0)
             for line in self.file:
-                self._remember(json.loads(line))
+                with suppress(ValueError):  # half of it was lost with the power
+                    self._remember(json.loads(line))
             self.events = SummaryWriter(str(events), purge_step=step + 1 if step else None)
         except OSError as error:
             raise unwritable(metrics, error) from error
 
-    @property
-    def size(self) -> int:
-        """Bytes written so far."""
-        return self.path.stat().st_size
+    def settled(self) -> int:
+        """Wait until the disk has the metrics, and return how many bytes these are.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        try:
+            os.fsync(self.file.fileno())
+            return self.path.stat().st_size
+        except OSError as error:
+            raise unwritable(self.path, error) from error
 
     def add(self, kind: str, step: int, **values: Any) -> None:
         """Write down what happened at a step.

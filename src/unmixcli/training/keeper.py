@@ -129,7 +129,7 @@ class Keeper:
                 "config": self.config,
                 "fingerprint": self.fingerprint,
                 "origin": {"licence": self.start.licence, "provenance": self.start.provenance},
-                "written": {"size": self.history.size, "step": trainer.standing.step},
+                "written": {"size": self.history.settled(), "step": trainer.standing.step},
                 "trainer": trainer.state(),
             }
         )
