@@ -43,9 +43,14 @@ from memory import write_track  # noqa: E402
 MINUTES = 3.0
 PAIRS = 5
 LARGE = {"demucs": 60, "tasnet": 20}
-OTHERS = dict.fromkeys(("M1", "M4", "M5-HighSR", "M7", "Exp"), 10) | {
-    "wavenet-multi": 4,
-    "tdc-vocals-top1": 20,
+OTHERS = {
+    "M1": 10,
+    "M4": 7,
+    "M5-HighSR": 7,
+    "M7": 30,
+    "Exp": 7,
+    "wavenet-multi": 2,
+    "tdc-vocals-top1": 10,
 }
 """How many seconds of noise to separate."""
 
