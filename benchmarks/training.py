@@ -123,6 +123,7 @@ PROOFS = {
         architecture="wavenet",
         config={"stacks": 2, "residual": 32, "skip": 32, "final": (128, 64)}
         | {"dilations": (1, 2, 4, 8, 16, 32, 64, 128, 256)},
+        steps=60,
     ),
     "cexp": Proof(
         architecture="conditioned_wave_u_net",

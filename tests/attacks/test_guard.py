@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import pickle
 import socket
@@ -48,15 +49,13 @@ def test_a_gadget_that_is_unpickled_is_seen(tmp_path):
 
 
 def test_memory_and_time_are_seen(tmp_path):
-    seen = []
-    for _ in range(3):  # a busy computer's books may be late
-        with guard.watch(tmp_path) as watched:
-            held = bytearray(b"x") * (50 << 20)
-            del held
-        seen.append(watched)
+    # Not from the heap, which may still hold what an attack before had.
+    with guard.watch(tmp_path) as watched, mmap.mmap(-1, 50 << 20) as held:
+        for page in range(0, len(held), mmap.PAGESIZE):
+            held[page] = 1
 
-    assert seen[0].memory is None or max(watched.memory for watched in seen) > 40 << 20
-    assert max(watched.seconds for watched in seen) > 0
+    assert watched.memory is None or watched.memory > 40 << 20
+    assert watched.seconds > 0
 
 
 @pytest.mark.parametrize("container", archives.CONTAINERS)
