@@ -21,9 +21,10 @@ ALLOWED = {
     "layers": {"errors", "network"},
     "models": {"errors", "network", "layers"},
     "audio": {"errors"},
+    "durable": {"errors"},
     "datasets": {"errors", "audio"},
     "evaluation": {"errors", "audio", "datasets", "inference", "weights"}
-    | {"instruments", "selection", "settings", "progress", "separation"},
+    | {"durable", "instruments", "selection", "settings", "progress", "separation"},
     "inference": BASE,
     "weights": BASE | {"models"},
     "instruments": {"errors"},
@@ -38,7 +39,7 @@ ALLOWED = {
     | {"activity", "cutting"},
     "training": BASE
     | {"layers", "weights", "audio", "datasets", "inference", "evaluation"}
-    | {"selection", "settings", "separation"},
+    | {"durable", "selection", "settings", "separation"},
     "cli": BASE
     | {"audio", "weights", "instruments", "selection", "settings", "separation", "report"}
     | {"training", "datasets", "evaluation"},

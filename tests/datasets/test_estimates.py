@@ -3,7 +3,7 @@ import pytest
 
 import dataset_folders as folders
 from dataset_folders import BAND, RATE, samples_of, sound, track, write
-from unmixcli.datasets.estimates import compare, pair_estimates, read_padded
+from unmixcli.datasets.estimates import compare, pair_estimates
 from unmixcli.datasets.layouts import open_dataset
 from unmixcli.errors import DatasetError
 
@@ -245,22 +245,6 @@ def test_stems_that_nobody_asked_for_need_not_fit(dataset, guessed):
 
     assert fit(dataset, guessed).frames == RATE
     assert pair_estimates(dataset, guessed).tracks["Song A"].read("bass").shape == (2, RATE)
-
-
-@pytest.mark.parametrize("frames", [RATE // 2, RATE + 100])
-def test_an_estimate_of_any_length_is_padded_or_cut_where_that_is_asked_for(
-    dataset, guessed, frames
-):
-    folders.estimates(guessed, SONGS)
-    samples = sound("guess", frames=frames)
-    write(guessed / "Song A" / "bass.wav", samples)
-
-    padded = read_padded(pair_estimates(dataset, guessed).tracks["Song A"], "bass", RATE)
-
-    kept = min(frames, RATE)
-    assert padded.shape == (2, RATE)
-    assert np.array_equal(padded[:, :kept].numpy() * 32768, samples[:kept].T.astype(np.float32))
-    assert not padded[:, kept:].any()
 
 
 def test_an_unreadable_estimate_is_named(dataset, guessed):

@@ -121,11 +121,15 @@ class Printer:
         if self.verbose and error.__cause__ is not None:
             self.note(f"the cause was {error.__cause__!r}")
 
+    def _draws_on(self, console: Console) -> bool:
+        watched = console.is_terminal and not console.is_dumb_terminal
+        return watched and not (self.quiet or self.as_json)
+
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance | None]:
         """Show a bar while the block runs, on a terminal only."""
         console = _stderr()
-        if self.quiet or self.as_json or not console.is_terminal or console.is_dumb_terminal:
+        if not self._draws_on(console):
             yield None
             return
         columns = (
@@ -142,7 +146,7 @@ class Printer:
     def meter(self, label: str) -> Iterator[Meter | None]:
         """Show a bar with a few words beside it while the block runs, on a terminal only."""
         console = _stderr()
-        if self.quiet or self.as_json or not console.is_terminal or console.is_dumb_terminal:
+        if not self._draws_on(console):
             yield None
             return
         columns = (

@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from torch import Tensor
-
 from unmixcli.audio.naming import safe_name
 from unmixcli.datasets import plain
 from unmixcli.datasets.agreement import TOLERANCE, Agreement, FileHeader, agree
 from unmixcli.datasets.collection import Dataset, Layout, Listing
 from unmixcli.datasets.folder import folded, look_or_refuse
 from unmixcli.datasets.layouts import listed
-from unmixcli.datasets.part import named, total
+from unmixcli.datasets.part import named
 from unmixcli.datasets.track import ACCOMPANIMENT, DatasetTrack
 from unmixcli.errors import DatasetError
 
@@ -95,25 +93,6 @@ def compare(
             opened = part.open()
         headers.append(FileHeader(part.path, opened.format, opened.frames, part.stream))
     return agree(f"estimates of '{track.name}'", headers, tolerance=tolerance)
-
-
-def read_padded(estimates: DatasetTrack, source: str, frames: int) -> Tensor:
-    """Return an estimate padded with zeros or cut, whatever its length, as museval does.
-
-    Args:
-        estimates: As :func:`pair_estimates` gives them.
-        source: A stem of theirs.
-        frames: Samples per channel wanted.
-
-    Returns:
-        (channels, frames), float32.
-
-    Raises:
-        DatasetError: There is no such stem, or it cannot be read.
-    """
-    parts = estimates.parts(source)
-    with named(estimates.name):
-        return total([part.read(0, frames) for part in parts], parts)
 
 
 def _find(dataset: Dataset, root: Path) -> tuple[dict[str, str], list[str]]:

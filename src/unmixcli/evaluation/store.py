@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from unmixcli import __version__
-from unmixcli.errors import DatasetError, OutputError, UsageError
+from unmixcli.durable import unwritable, write_text
+from unmixcli.errors import DatasetError, UsageError
 from unmixcli.evaluation.museval_json import dump_museval
 from unmixcli.evaluation.score_json import load_json, to_json
 from unmixcli.evaluation.scores import TrackScores
@@ -164,37 +165,6 @@ def remove(place: Place) -> None:
 def scores_in(system: Path) -> Iterator[Path]:
     """Yield the files of full scores of a system."""
     return system.glob("scores/**/*.json")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that is there whole, or not at all.
-
-    Raises:
-        OutputError: It cannot be written; what was there before is still there.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # A name that is no text is kept as what Python makes of its bytes.
-            with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise unwritable(path, error) from error
-
-
-def unwritable(path: Path, error: OSError) -> OutputError:
-    """Say why something cannot be written."""
-    reason = (error.strerror or str(error)).lower()
-    return OutputError(
-        f"cannot write '{path}': {reason}",
-        hint="make room or choose another --output; --resume goes on with what is there",
-    )
 
 
 def as_json(document: dict[str, Any]) -> str:

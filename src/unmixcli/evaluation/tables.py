@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from unmixcli.durable import write_text
 from unmixcli.evaluation import store
 from unmixcli.evaluation.aggregate import Aggregation, Table, aggregate, whole_tracks
 from unmixcli.evaluation.markdown import markdown
@@ -33,7 +34,7 @@ def write_tables(results: Results) -> None:
         _csv(_windows(results)),
     )
     for name, text in zip(FILES, texts, strict=True):
-        store.write_text(results.folder / name, text)
+        write_text(results.folder / name, text)
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> str:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from unmixcli.durable import PART, unwritable
 from unmixcli.errors import ConfigError, WeightsError
 from unmixcli.training import state
-from unmixcli.training.files import PART, unwritable
 from unmixcli.training.state import Tree
 
 NEWEST = "newest.safetensors"

@@ -10,9 +10,9 @@ from typing import Any
 
 import tomli_w
 
+from unmixcli.durable import write_text
 from unmixcli.errors import ConfigError
 from unmixcli.training import recipe as recipes
-from unmixcli.training.files import write_text
 from unmixcli.training.recipe import Recipe
 
 RUN = "run"

@@ -15,7 +15,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from tensorboardX import SummaryWriter
 
-from unmixcli.training.files import durable, unwritable
+from unmixcli.durable import durable, unwritable
 
 MOST_POINTS = 4000
 """Of a curve; more would only take time to draw."""

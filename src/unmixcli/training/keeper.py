@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from unmixcli import __version__
+from unmixcli.durable import durable
 from unmixcli.errors import OutputError
 from unmixcli.training.averaging import averaged
-from unmixcli.training.files import durable
 from unmixcli.training.folder import RunFolder
 from unmixcli.training.history import History
 from unmixcli.training.start import Start

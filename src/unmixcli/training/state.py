@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from unmixcli.durable import durable
 from unmixcli.errors import OutputError, WeightsError
-from unmixcli.training.files import durable
 from unmixcli.weights import snapshot
 from unmixcli.weights.formats import safetensors_file
 from unmixcli.weights.formats.safetensors_file import SafetensorsError
@@ -48,12 +48,6 @@ def save(path: Path, tree: Tree) -> None:
                 f"cannot write the checkpoint '{path}': {error}",
                 hint="free some space, then go on with --resume: the checkpoint before is whole",
             ) from error
-
-
-def rotate(path: Path, older: Path) -> None:
-    """Keep what a file holds under another name, so that it can be written anew."""
-    if path.exists():
-        path.replace(older)
 
 
 def load(path: Path) -> Tree:

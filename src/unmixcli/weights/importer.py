@@ -18,8 +18,7 @@ from unmixcli.schedule import Schedule, Tail
 from unmixcli.weights import catalogue, checkpoint, published, snapshot
 from unmixcli.weights.checkpoint import Header
 from unmixcli.weights.formats import bag, reading
-from unmixcli.weights.formats.pickle_data import PickleError
-from unmixcli.weights.formats.torch_checkpoint import Checkpoint, refusal
+from unmixcli.weights.formats.torch_checkpoint import Checkpoint, weights
 from unmixcli.weights.manifest import ManifestEntry
 from unmixcli.weights.plain import brief
 from unmixcli.weights.published import Published
@@ -144,10 +143,7 @@ def _fitting(
 
 def _state(found: Checkpoint, meant: Published, held: Snapshot) -> State:
     network = checkpoint.blank(meant.architecture, meant.config)
-    try:
-        named = found.named(checkpoint.shapes(network))
-    except PickleError as error:
-        raise refusal(held, error) from error
+    named = weights(held, found, checkpoint.shapes(network))
     if meant.convert is dict:  # nothing is renamed: quantised weights stay as they are
         return named
     return meant.convert({key: dense(weight) for key, weight in named.items()})

@@ -18,8 +18,7 @@ from unmixcli.schedule import Schedule
 from unmixcli.weights import catalogue, checkpoint, licence, published, snapshot, store, support
 from unmixcli.weights.download import Progress
 from unmixcli.weights.formats import reading
-from unmixcli.weights.formats.pickle_data import PickleError
-from unmixcli.weights.formats.torch_checkpoint import Checkpoint, refusal
+from unmixcli.weights.formats.torch_checkpoint import Checkpoint, weights
 from unmixcli.weights.licence import Licence, Policy
 from unmixcli.weights.manifest import Constructor, ManifestEntry, Member, WeightFile
 from unmixcli.weights.plain import brief
@@ -262,9 +261,6 @@ def _assemble(meant: Published, parts: list[Part]) -> nn.Module:
     state: dict[str, Tensor] = {}
     for file, held, found in parts:
         prefix = f"{file.part}." if file.part else ""
-        try:
-            named = found.named(checkpoint.shapes(network))
-        except PickleError as error:
-            raise refusal(held, error) from error
+        named = weights(held, found, checkpoint.shapes(network))
         state |= {f"{prefix}{key}": dense(weight) for key, weight in named.items()}
     return checkpoint.fill(network, meant.convert(state), name=str(parts[0][1].path))

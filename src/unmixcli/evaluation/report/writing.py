@@ -11,6 +11,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from unmixcli import __version__
+from unmixcli.durable import write_text
 from unmixcli.evaluation.report import plots, tables
 from unmixcli.evaluation.report.listening import SEED, Item, items
 from unmixcli.evaluation.report.pages import flattened, page, trusted
@@ -18,7 +19,6 @@ from unmixcli.evaluation.report.plots import Plot
 from unmixcli.evaluation.report.table import Table
 from unmixcli.evaluation.report.wording import shown
 from unmixcli.evaluation.results import Results
-from unmixcli.evaluation.store import write_text
 from unmixcli.evaluation.summary import SILENCE, is_chamber_music, stems_of
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -25,7 +26,7 @@ class Material:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(ABC):
     """One augmentation; its fields are what a recipe may set.
 
     Attributes:
@@ -37,6 +38,7 @@ class Step:
     def __post_init__(self) -> None:
         require_range("p", self.p, 0, 1)
 
+    @abstractmethod
     def __call__(self, sources: Tensor, draws: Draws, material: Material) -> Tensor:
         """Augment a batch.
 
@@ -48,7 +50,6 @@ class Step:
         Returns:
             The same shape, but for steps that need more samples than they give.
         """
-        raise NotImplementedError
 
     def reads(self, samples: int) -> int:
         """Return how many samples it needs, to give so many."""

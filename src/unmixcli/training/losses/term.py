@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -14,7 +15,7 @@ SILENT = 1e-8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Term:
+class Term(ABC):
     """One term; its fields are what a recipe may set.
 
     Attributes:
@@ -23,6 +24,7 @@ class Term:
 
     sources: tuple[str, ...] = ()
 
+    @abstractmethod
     def __call__(self, estimates: Tensor, references: Tensor, chosen: Tensor) -> Tensor:
         """Return the term, a scalar.
 
@@ -31,7 +33,6 @@ class Term:
             references: The same shape.
             chosen: Indices of the sources that count, (chosen,).
         """
-        raise NotImplementedError
 
 
 def level(references: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -36,9 +37,9 @@ class Difference(Term):
         of_items = self.measure(difference).flatten(1)
         return (of_items.mean(1) if self.reduction == "mean" else of_items.sum(1)).mean()
 
+    @abstractmethod
     def measure(self, difference: Tensor) -> Tensor:
         """Return what each difference costs."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,6 +73,23 @@ def read(snapshot: Snapshot) -> Checkpoint:
         raise refusal(snapshot, error) from error
 
 
+def weights(held: Snapshot, found: Checkpoint, shapes: Shapes) -> Mapping[str, Tensor | Quantised]:
+    """Return the weights of a file by name.
+
+    Args:
+        held: The file, for errors.
+        found: What it holds.
+        shapes: As in :meth:`Checkpoint.named`.
+
+    Raises:
+        WeightsError: The state is not of such a network.
+    """
+    try:
+        return found.named(shapes)
+    except PickleError as error:
+        raise refusal(held, error) from error
+
+
 def refusal(snapshot: Snapshot, error: ValueError) -> WeightsError:
     """Say of a file why it is not read."""
     return WeightsError(

@@ -34,22 +34,26 @@ def durable(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small file of text.
+    """Write a small file of text, and its folder if need be.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: It cannot be written; what was there before is still there.
     """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
     with durable(path) as part:
-        part.write_text(text, encoding="utf-8")
+        # A name that is no text is kept as what Python makes of its bytes.
+        part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:
-    """Say why a file of a run cannot be written."""
+    """Say why something cannot be written."""
     reason = (error.strerror or str(error)).lower()
     return OutputError(
         f"cannot write '{path}': {reason}",
-        hint="make room or choose another --output; with --resume a run goes on from its "
-        "last whole checkpoint",
+        hint="make room or choose another --output; --resume goes on with what is whole",
     )
 
 
