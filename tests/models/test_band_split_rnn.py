@@ -1,6 +1,7 @@
 """The bundled kind of network: its bands, its masks, and its pilot weights' output."""
 
 import json
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def test_at_least_one_frame_is_read():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"channels": 1}, "channels must be 2"),
+        ({"channels": 3}, "channels must be in 1..2"),
         ({"n_fft": 255}, "n_fft must be even"),
         ({"hop": 128}, "hop must be in"),
         ({"hop": 1}, "hop must be in"),
@@ -129,3 +130,17 @@ def test_blocks_add_to_what_they_read():
             layer.bias.fill_(1)
 
     torch.testing.assert_close(block(features), features + 2)
+
+
+def test_a_new_block_changes_next_to_nothing():
+    features = torch.randn(2, 5, 7, 4)
+    changed = BandSplitRNN(TINY).blocks[0](features)
+
+    assert 0 < (changed - features).abs().max() < 0.02
+
+
+def test_mono_is_a_network_of_its_own():
+    network = BandSplitRNN(replace(TINY, channels=1)).eval()
+    mixture = torch.randn(2, 1, 3001)
+
+    torch.testing.assert_close(network(mixture).sum(dim=1), mixture, rtol=0, atol=1e-5)

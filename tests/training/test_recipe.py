@@ -162,7 +162,27 @@ TABLE = {
         "data.segment": 80_000,
         "data.batch_size": 32,
     },
+    "tdc-u-net": {
+        "seed": 2020,
+        "model.published": "tdc-vocals",
+        "data.segment": 127 * 1024,  # 128 frames
+        "data.batch_size": 16,
+        "data.mixture": "sum",
+        "data.normalise": "none",
+        "augment": [{"name": "shift", "samples": 127 * 1024}, {"name": "remix", "group": 0}],
+        "loss": [{"name": "l2", "weight": 1.0, "sources": ["vocals"]}],
+        "optim.name": "adam",
+        "optim.lr": 1e-3,
+        "optim.weight_decay": 0.0,
+        "scheduler.name": "constant",
+        "stages.0.epochs": 2000,
+        "stages.0.patience": 100,
+        "validation.metric": "loss",
+        "validation.split": "musdb",
+    },
 }
+
+OURS = {"mini", "mini-ensemble", "mini-ensemble-cexp"}
 
 # Architecture, weights, rate, what is read, what is predicted, what is read before augmentation.
 NETWORKS = {
@@ -181,8 +201,12 @@ NETWORKS = {
     "demucs": ("demucs", 265_679_496, 44_100, 447_146, 441_686, 558_235),
     "demucs-v1": ("demucs", 648_548_208, 44_100, 451_924, 441_004, 496_024),
     "conv-tasnet": ("conv_tasnet", 10_977_872, 44_100, 80_000, 80_000, 141_023),
+    "tdc-u-net": ("tdc_u_net", 535_924, 44_100, 134_144, 130_048, 264_192),
     "mini": ("band_split_rnn", 2_130_448, 44_100, 264_600, 264_600, 264_600),
-    "mini-ensemble": ("conditioned_wave_u_net", 6_958_680, 22_050, 212_979, 81_925, 212_979),
+    "mini-ensemble": ("conditioned_band_split_rnn", 1_503_696, 22_050, 88_200, 88_200, 88_200),
+    "mini-ensemble-cexp": (
+        *("conditioned_wave_u_net", 6_958_680, 22_050, 212_979, 81_925, 212_979),
+    ),
 }
 
 
@@ -199,7 +223,7 @@ def written(tmp_path, text):
 
 
 def test_every_recipe_is_in_a_table():
-    assert set(ALL) == {*TABLE, "mini", "mini-ensemble"} == set(NETWORKS)
+    assert set(ALL) == {*TABLE, *OURS} == set(NETWORKS)
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -255,8 +279,8 @@ def test_every_architecture_with_a_recipe_has_a_usual_one():
     assert {recipes.usual(name) for name in used} <= set(ALL)
     for name in used:
         assert load(recipes.usual(name)).network.architecture == name
-    with pytest.raises(ConfigError, match="no recipe trains 'tdc_u_net'"):
-        recipes.usual("tdc_u_net")
+    with pytest.raises(ConfigError, match="no recipe trains 'u_net'"):
+        recipes.usual("u_net")
 
 
 def test_values_are_overridden_one_by_one():

@@ -18,6 +18,7 @@ OUTPUTS = {
     "demucs": {"decoder.1.2.weight", "decoder.1.2.bias"},
     "conv_tasnet": {"separator.network.3.weight"},
     "wave_u_net": {"heads.0.weight", "heads.0.bias"},
+    "conditioned_band_split_rnn": {"out.0.3.weight", "out.0.3.bias", "tell.0.weight"},
     "conditioned_wave_u_net": {"heads.0.weight", "heads.0.bias"},
     "wavenet": {"output.weight", "output.bias"},
 }

@@ -28,6 +28,7 @@ BAND_WIDTHS = ((1_000, 100), (4_000, 250), (8_000, 500), (16_000, 1_000), (19_00
 QUIET = 1e-5  # added to the level of a segment
 FLOOR = 1e-4  # least magnitude of a feature
 COMPRESSION = 0.3  # exponent of the magnitudes
+FAINT = 0.01  # what a new block adds, of what it would by default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +51,7 @@ class BandSplitRNNConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.channels != 2:
-            raise ConfigError(f"channels must be 2, got {self.channels!r}")
+        require_range("channels", self.channels, 1, 2)
         require_range("number of sources", len(self.sources), 1, 32)
         require_range("n_fft", self.n_fft, 64, 32_768)
         if self.n_fft % 2:
@@ -77,9 +77,14 @@ class BandSplitRNNConfig(ModelConfig):
         kept = sorted(edge for edge in edges if edge <= self.bins)
         return tuple(high - low for low, high in pairwise(kept))
 
+    @property
+    def views(self) -> int:
+        """Magnitudes of a bin: of left, right, mid and side, or of the one channel."""
+        return 4 if self.channels == 2 else 1
 
-class BandSplitRNN(nn.Module):
-    """Masks for both channels of every source, from features of bands of the spectrum."""
+
+class BandSplitBody(nn.Module):
+    """All but what the masks are made of: spectra, features of bands, scores of sources."""
 
     def __init__(self, config: BandSplitRNNConfig) -> None:
         super().__init__()
@@ -87,7 +92,9 @@ class BandSplitRNN(nn.Module):
         features = config.features
         masks = len(config.sources) * config.channels
         self.inp = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(4 * width), nn.Linear(4 * width, features))
+            nn.Sequential(
+                nn.LayerNorm(config.views * width), nn.Linear(config.views * width, features)
+            )
             for width in config.bands
         )
         self.loud = nn.Linear(1, features)
@@ -112,52 +119,29 @@ class BandSplitRNN(nn.Module):
         length = max(target, self.config.n_fft)
         return Geometry(length, length)
 
-    def forward(self, mixture: Tensor) -> Tensor:
-        """Estimate every source.
-
-        Args:
-            mixture: Waveform, (batch, 2, samples), in [-1, 1].
-
-        Returns:
-            Estimates, (batch, sources, 2, samples). They add up to the mixture.
-        """
-        level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + QUIET
-        spectrum = self._spectrum(mixture / level)
-        # One source at a time: all at once would hold four times as much, and be no faster.
-        estimates = [
-            self._waveform(mask * spectrum, mixture.shape[-1])
-            for mask in self._masks(spectrum).unbind(dim=1)
-        ]
-        return torch.stack(estimates, dim=1) * level[:, None]
-
-    def _masks(self, spectrum: Tensor) -> Tensor:
-        """Map (batch, 2, bins, frames) to masks, (batch, sources, 2, bins, frames)."""
-        config = self.config
+    def embed(self, spectrum: Tensor) -> Tensor:
+        """Map (batch, channels, bins, frames) to (batch, bands, frames, features)."""
         magnitudes = self._magnitudes(spectrum)
         bands = []
         for layer, band in zip(
-            self.inp, torch.split(magnitudes, list(config.bands), dim=2), strict=True
+            self.inp, torch.split(magnitudes, list(self.config.bands), dim=2), strict=True
         ):
             flat = band.flatten(2)
             bands.append(layer(flat) + self.loud(flat.mean(dim=-1, keepdim=True)))
-        features = torch.stack(bands, dim=1)
-        for block in self.blocks:
-            features = block(features)
+        return torch.stack(bands, dim=1)
 
+    def score(self, features: Tensor) -> Tensor:
+        """Map (batch, bands, frames, features) to (batch, sources, channels, bins, frames).
+
+        A source takes of each bin what its score is worth among those of all.
+        """
+        config = self.config
         layers = zip(self.out, features.unbind(dim=1), strict=True)
         scores = torch.cat([layer(band) for layer, band in layers], dim=-1)
         shape = (*scores.shape[:2], config.bins, len(config.sources), config.channels)
-        return scores.reshape(shape).softmax(dim=3).permute(0, 3, 4, 2, 1)
+        return scores.reshape(shape).permute(0, 3, 4, 2, 1)
 
-    def _magnitudes(self, spectrum: Tensor) -> Tensor:
-        """Compress left, right, mid and side: (batch, frames, bins, 4)."""
-        # The window keeps 3/8 of the power: unit noise comes to a mean square of 1/2.
-        scale = 2 / (self.config.n_fft**0.5 * 3**0.5)
-        left, right = (spectrum * scale).unbind(dim=1)
-        four = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=-1)
-        return four.abs().clamp(min=FLOOR).pow(COMPRESSION).transpose(1, 2)
-
-    def _spectrum(self, waveform: Tensor) -> Tensor:
+    def spectrum(self, waveform: Tensor) -> Tensor:
         """Map (..., samples) to (..., bins, frames)."""
         config = self.config
         spectrum = torch.stft(
@@ -170,7 +154,7 @@ class BandSplitRNN(nn.Module):
         )
         return spectrum.reshape(*waveform.shape[:-1], *spectrum.shape[1:])
 
-    def _waveform(self, spectrum: Tensor, samples: int) -> Tensor:
+    def waveform(self, spectrum: Tensor, samples: int) -> Tensor:
         """Map (..., bins, frames) to (..., samples)."""
         config = self.config
         window = _window(spectrum.real, config.n_fft)
@@ -178,9 +162,48 @@ class BandSplitRNN(nn.Module):
         waveform = torch.istft(flat, config.n_fft, config.hop, window=window, length=samples)
         return waveform.reshape(*spectrum.shape[:-2], samples)
 
+    def _magnitudes(self, spectrum: Tensor) -> Tensor:
+        """Compress what a bin holds: (batch, frames, bins, views)."""
+        # The window keeps 3/8 of the power: unit noise comes to a mean square of 1/2.
+        scale = 2 / (self.config.n_fft**0.5 * 3**0.5)
+        views = list((spectrum * scale).unbind(dim=1))
+        if self.config.channels == 2:
+            left, right = views
+            views += [(left + right) / 2, (left - right) / 2]
+        held = torch.stack(views, dim=-1)
+        return held.abs().clamp(min=FLOOR).pow(COMPRESSION).transpose(1, 2)
+
+
+class BandSplitRNN(BandSplitBody):
+    """Masks for every channel of every source, from features of bands of the spectrum."""
+
+    def forward(self, mixture: Tensor) -> Tensor:
+        """Estimate every source.
+
+        Args:
+            mixture: Waveform, (batch, channels, samples), in [-1, 1].
+
+        Returns:
+            Estimates, (batch, sources, channels, samples). They add up to the mixture.
+        """
+        level = level_of(mixture)
+        spectrum = self.spectrum(mixture / level)
+        features = self.embed(spectrum)
+        for block in self.blocks:
+            features = block(features)
+        masks = self.score(features).softmax(dim=1)
+        # One source at a time: all at once would hold four times as much, and be no faster.
+        estimates = [
+            self.waveform(mask * spectrum, mixture.shape[-1]) for mask in masks.unbind(dim=1)
+        ]
+        return torch.stack(estimates, dim=1) * level[:, None]
+
 
 class _Block(nn.Module):
-    """One recurrent layer along time, the same in every band, then one across the bands."""
+    """One recurrent layer along time, the same in every band, then one across the bands.
+
+    A new one changes next to nothing, so that it can be added to a network that is trained.
+    """
 
     def __init__(self, features: int, hidden: int) -> None:
         super().__init__()
@@ -190,6 +213,10 @@ class _Block(nn.Module):
         self.nb = nn.LayerNorm(features)
         self.gb = nn.GRU(features, hidden, batch_first=True, bidirectional=True)
         self.pb = nn.Linear(2 * hidden, features)
+        with torch.no_grad():
+            for layer in (self.pt, self.pb):
+                layer.weight.mul_(FAINT)
+                layer.bias.zero_()
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (batch, bands, frames, features) to the same shape."""
@@ -199,6 +226,11 @@ class _Block(nn.Module):
         across, _ = self.gb(self.nb(features).transpose(1, 2).flatten(0, 1))
         made: Tensor = self.pb(across).reshape(batch, frames, bands, width)
         return features + made.transpose(1, 2)
+
+
+def level_of(mixture: Tensor) -> Tensor:
+    """Return the root mean square of (batch, channels, samples), over all of each item."""
+    return mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + QUIET
 
 
 def _window(like: Tensor, length: int) -> Tensor:

@@ -35,6 +35,7 @@ PUBLISHED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "demucs": ("demucs_v2", "demucs.model.Demucs", {"sources": FOUR_STEMS, "channels": 64}),
     "demucs-v1": ("demucs_v1", "demucs.model.Demucs", {"channels": 100}),
     "conv-tasnet": ("demucs_v2", "demucs.tasnet.ConvTasNet", {"sources": FOUR_STEMS, "X": 10}),
+    "tdc-vocals": ("tdc_u_net", "tdc_u_net.vocals", {}),
     "wavenet-vocals": ("wavenet", "SingingVoiceSeparationWavenet", _WAVENET),
     "wavenet-multi": ("wavenet", "MultiInstrumentSeparationWavenet", _WAVENET),
 }

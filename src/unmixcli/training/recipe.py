@@ -43,9 +43,11 @@ BIGGEST = 1 << 20
 
 USUAL = {
     "band_split_rnn": "mini",
+    "conditioned_band_split_rnn": "mini-ensemble",
     "conditioned_wave_u_net": "cexp-wave-u-net",
     "conv_tasnet": "conv-tasnet",
     "demucs": "demucs",
+    "tdc_u_net": "tdc-u-net",
     "wave_u_net": "wave-u-net-m4",
     "wavenet": "wavenet-multi",
 }

@@ -1,0 +1,113 @@
+"""A band-split recurrent network that is told which instruments play; ours.
+
+The network of :mod:`.band_split_rnn`, with two additions:
+
+- Before each block, every feature is scaled and shifted by what the labels say
+  (Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer",
+  arXiv:1709.07871), so that a violin is looked for differently beside a viola than
+  beside a tuba.
+- Only sources whose label is set, and those that have none (``rest``: all that was not
+  asked for), share the mixture. The others are silent, to the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from unmixcli.errors import ConfigError
+from unmixcli.models.band_split_rnn import BandSplitBody, BandSplitRNNConfig, level_of
+from unmixcli.network import Architecture
+
+NEVER = -1e9
+"""Score of what may not sound: its share of anything else's bin is 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionedBandSplitRNNConfig(BandSplitRNNConfig):
+    """Hyper-parameters.
+
+    Attributes:
+        rest: Name of the source, if there is one, that takes what belongs to no label. The
+            other sources are the labels.
+    """
+
+    rest: str = "rest"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.told:
+            raise ConfigError(f"there must be a source beside {self.rest!r}")
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The sources that can be asked for."""
+        return tuple(source for source in self.sources if source != self.rest)
+
+
+class ConditionedBandSplitRNN(BandSplitBody):
+    """Masks for the sources that were asked for, and for the rest."""
+
+    config: ConditionedBandSplitRNNConfig
+
+    def __init__(self, config: ConditionedBandSplitRNNConfig) -> None:
+        super().__init__(config)
+        told = len(config.told)
+        self.tell = nn.ModuleList(nn.Linear(told, 2 * config.features) for _ in self.blocks)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What each label stands for, in the order of the labels' last axis."""
+        return self.config.told
+
+    def forward(self, mixture: Tensor, labels: Tensor) -> Tensor:
+        """Estimate every source that was asked for.
+
+        Args:
+            mixture: Waveform, (batch, channels, samples), in [-1, 1].
+            labels: What is asked for, (batch, labels): 1 where it is, 0 where not.
+
+        Returns:
+            Estimates, (batch, sources, channels, samples). They add up to the mixture;
+            what was not asked for is zero.
+
+        Raises:
+            ValueError: There are not as many labels as the network has.
+        """
+        wanted = (len(mixture), len(self.labels))
+        if labels.shape != wanted:
+            raise ValueError(f"labels must have the shape {wanted}, got {tuple(labels.shape)}")
+        labels = labels.to(mixture)
+        level = level_of(mixture)
+        spectrum = self.spectrum(mixture / level)
+        features = self.embed(spectrum)
+        for tell, block in zip(self.tell, self.blocks, strict=True):
+            scale, shift = tell(labels)[:, None, None].chunk(2, dim=-1)
+            features = block(features * (1 + scale) + shift)
+        asked = self._asked(labels)
+        scores = self.score(features)
+        allowed = asked[:, :, None, None, None]
+        # Finite, so that nothing is no number where nothing at all may sound.
+        masks = scores.masked_fill(~allowed, NEVER).softmax(dim=1) * allowed
+
+        estimates = mixture.new_zeros(*asked.shape, *mixture.shape[1:])
+        item, source = asked.nonzero(as_tuple=True)
+        if not len(item):
+            return estimates * masks.sum()  # silence, but what is trained may still ask for slopes
+        made = self.waveform(masks[item, source] * spectrum[item], mixture.shape[-1])
+        return estimates.index_put((item, source), made * level[item])
+
+    def _asked(self, labels: Tensor) -> Tensor:
+        """Return which sources may sound, (batch, sources)."""
+        columns = [
+            labels[:, self.labels.index(source)] > 0
+            if source in self.labels
+            else torch.ones_like(labels[:, 0], dtype=torch.bool)
+            for source in self.config.sources
+        ]
+        return torch.stack(columns, dim=1)
+
+
+ARCHITECTURE = Architecture(config=ConditionedBandSplitRNNConfig, build=ConditionedBandSplitRNN)
