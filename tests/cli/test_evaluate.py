@@ -277,6 +277,24 @@ def test_stem_files_without_a_decoder_say_what_to_install(run, tmp_path, monkeyp
     assert "hint: " in finished.stderr
 
 
+def test_stem_files_are_scored(run, shared, tmp_path):
+    pytest.importorskip("av", reason="PyAV, which reads MP4, is not installed")
+    sample = shared / "eval" / "museval" / "tests" / "data" / "MUSDB18-7-SAMPLE"
+    [stems] = (sample / "train").glob("*.stem.mp4")
+    (tmp_path / "data" / "test").mkdir(parents=True)
+    (tmp_path / "data" / "test" / stems.name).symlink_to(stems)
+
+    arguments = ("--model", "mini", "--oracle", "mix", "--no-report")
+    finished = run("eval", tmp_path / "data", *arguments, "-o", tmp_path / "out", "--json")
+
+    assert finished.code == 0
+    systems = json.loads(finished.stdout)["systems"]
+    mini, mix = (system["aggregations"]["median-of-medians"] for system in systems)
+    assert set(mini) == set(mix) == {*FOUR}
+    for stem in ("drums", "bass"):
+        assert mini[stem]["SDR"]["median"] > mix[stem]["SDR"]["median"] + 4
+
+
 def test_two_tracks_of_one_name_are_refused(run, tmp_path):
     data = folders.musdb_hq(tmp_path / "data", train=["A"], test=["A"])
 

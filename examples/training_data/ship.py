@@ -1,0 +1,54 @@
+"""Make of a trained model the file that the package ships: half precision, and whose it is.
+
+    python examples/training_data/ship.py RUN/model.safetensors mini.safetensors \
+        --licence MIT --provenance "Trained ... with ..."
+
+Prints what weights_manifest.json says of a file: its size and SHA-256.
+"""
+
+import argparse
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from unmixcli.weights import checkpoint
+
+
+def ship(source: Path, output: Path, *, licence: str, provenance: str) -> None:
+    """Write a model's weights once more, in half precision: the networks compute in single.
+
+    Args:
+        source: A native file.
+        output: Written.
+        licence: SPDX identifier of the weights.
+        provenance: Data, recipe and credits, for people.
+
+    Raises:
+        ValueError: Half precision cannot hold a weight.
+    """
+    header, network = checkpoint.load(source)
+    state = network.state_dict()
+    for name, weight in state.items():
+        if weight.abs().max() > torch.finfo(torch.half).max:
+            raise ValueError(f"{name} is beyond half precision")
+    halved = {name: weight.half() for name, weight in state.items()}
+    checkpoint.save(output, halved, replace(header, licence=licence, provenance=provenance))
+
+
+def main() -> None:
+    """Write the file, and print what the manifest says of it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--licence", required=True)
+    parser.add_argument("--provenance", required=True)
+    given = parser.parse_args()
+    ship(given.source, given.output, licence=given.licence, provenance=given.provenance)
+    print(f'"size": {given.output.stat().st_size}')
+    print(f'"sha256": "{hashlib.sha256(given.output.read_bytes()).hexdigest()}"')
+
+
+if __name__ == "__main__":
+    main()
