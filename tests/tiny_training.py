@@ -70,7 +70,11 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "wavenet": {"stacks": 1, "dilations": (1, 2), "residual": 4, "skip": 4, "final": (8, 4)},
     "band_split_rnn": {"n_fft": 256, "hop": 64, "features": 8, "hidden": 8, "layers": 1},
     "conditioned_band_split_rnn": {
-        **{"n_fft": 256, "hop": 64, "features": 8, "hidden": 8, "layers": 1},
+        "n_fft": 256,
+        "hop": 64,
+        "features": 8,
+        "hidden": 8,
+        "layers": 1,
     },
     "tdc_u_net": {"n_fft": 256, "hop": 64, "growth": 4, "layers": 2, "depth": 2},
 }
