@@ -465,6 +465,7 @@ def test_every_model_of_the_manifest_can_be_shown(name):
     lines, document = model_card.lines(entry), model_card.document(entry)
 
     assert all("\n" not in line and not line.endswith(" ") for line in lines)
+    assert document["conditioned"] == any(line.startswith("  is told ") for line in lines)
     assert ("WARNING" in "\n".join(lines)) == (entry.training["musdb18_test"] is True)
     assert json.loads(json.dumps(document)) == document
     assert len(document["members"]) == len(entry.members)

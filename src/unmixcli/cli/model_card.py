@@ -25,6 +25,7 @@ def document(entry: ManifestEntry) -> dict[str, Any]:
         "summary": entry.summary,
         "architecture": entry.architecture,
         "channels": entry.channels,
+        "conditioned": support.conditioned(entry),
         "schedule": entry.schedule and entry.schedule.to_json(),
         "members": [_member(entry, member) for member in entry.members],
         "parameters": entry.parameters,
@@ -85,6 +86,8 @@ def _what(entry: ManifestEntry) -> Iterator[Pair]:
     if entry.aliases:
         yield "aliases", ", ".join(entry.aliases)
     yield "separates", ", ".join(entry.sources)
+    if support.conditioned(entry):
+        yield "is told", "which of them are asked for, with --instruments"
     channels = {1: "mono", 2: "stereo"}.get(entry.channels, f"{entry.channels} channels")
     yield "audio", f"{entry.sample_rate:,} Hz, {channels}"
     why = support.obstacle(entry)

@@ -160,7 +160,7 @@ def labels(name: str) -> tuple[str, ...]:
     entry = catalogue.find(name)
     if entry is None:
         return checkpoint.read_header(_file(name)).config.told
-    if entry.architecture not in support.CONDITIONED:
+    if not support.conditioned(entry):
         return ()
     call, file = entry.members[0].constructor, entry.files[0]
     if call is not None:

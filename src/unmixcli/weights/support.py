@@ -44,6 +44,11 @@ CONDITIONED = frozenset({"conditioned_band_split_rnn", "conditioned_wave_u_net"}
 """Architectures whose networks take labels."""
 
 
+def conditioned(entry: ManifestEntry) -> bool:
+    """Say whether a model is told labels."""
+    return entry.architecture in CONDITIONED
+
+
 def runnable(entry: ManifestEntry) -> bool:
     """Say whether this version has the network of a model and reads its files."""
     return obstacle(entry) is None
