@@ -119,4 +119,7 @@ def _good_stems(studio: Studio, seconds: float, part: str, seed: int, number: in
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError, soundfile.LibsndfileError) as error:
+        raise SystemExit(f"error: {error}") from error

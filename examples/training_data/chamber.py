@@ -161,4 +161,7 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError, soundfile.LibsndfileError) as error:
+        raise SystemExit(f"error: {error}") from error

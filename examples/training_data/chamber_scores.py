@@ -24,6 +24,7 @@ _WEIGHTS = {  # of a group of pieces: the small ones would hardly be heard other
     "mutopia_instrumental": 1.6,
     "mutopia_satb": 1.2,
 }
+_MOST_WINDOWS = 200  # that are tried for the lines of one track
 _SHORTEST = 0.02  # seconds between two notes of a line; closer ones are a chord
 
 
@@ -63,7 +64,7 @@ def open_library(kit: Path, split: str) -> Library:
         for name in ("pitch", "part", "flags"):
             notes[name] = columns[name][rows]
         pieces.append(notes)
-        weights.append(_WEIGHTS[piece["group"]])
+        weights.append(_WEIGHTS.get(piece["group"], 1.0))
     return Library(tuple(pieces), np.array(weights) / np.sum(weights))
 
 
@@ -73,9 +74,16 @@ def draw_lines(
     """Return ``count`` lines, high to low, of one piece where it has as many.
 
     What is missing doubles a line of the piece, or comes from another piece.
+
+    Raises:
+        ValueError: In window after window no line sounds for long enough.
     """
     lines: list[Notes] = []
+    windows = 0
     while len(lines) < count:
+        windows += 1
+        if windows > _MOST_WINDOWS:
+            raise ValueError(f"the pieces are too short or too sparse for {seconds:g} s")
         more = _draw_window(library, seconds, rng)
         missing = count - len(lines)
         if len(more) > missing:
