@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -100,6 +102,14 @@ def test_a_file_that_is_no_sound_leaves_the_track_out(run, dataset):
     assert "left out: track 'track 0'" in notes(run)
 
 
+def test_a_pipe_leaves_the_track_out(run, dataset):
+    (dataset / "train" / "track 0" / "bass.wav").unlink()
+    os.mkfifo(dataset / "train" / "track 0" / "bass.wav")
+
+    assert run().finished
+    assert "left out: track 'track 0'" in notes(run)
+
+
 def test_nothing_but_tracks_that_cannot_be_used(run, dataset):
     for stem in (dataset / "train").rglob("bass.wav"):
         stem.write_bytes(b"no sound")
@@ -120,17 +130,29 @@ def test_a_stem_that_is_not_finite_is_named_and_skipped(run, dataset):
     assert notes(run).count("skipped") <= FORGIVEN
 
 
-def test_a_track_that_is_deleted_meanwhile_is_skipped_then_too_much(run, dataset):
-    def delete(step: int) -> None:
-        if step == 2:
-            (dataset / "train" / "track 0" / "drums.wav").unlink()
+@pytest.mark.parametrize("damage", ["deleted", "cut", "overwritten", "replaced by a pipe"])
+def test_a_track_that_is_damaged_meanwhile_is_skipped_then_too_much(run, dataset, damage):
+    path = dataset / "train" / "track 0" / "drums.wav"
+
+    def harm(step: int) -> None:
+        if step != 2:
+            return
+        if damage == "cut":
+            path.write_bytes(path.read_bytes()[:1000])
+        elif damage == "overwritten":
+            path.write_bytes(b"not a sound at all" * 1000)
+        else:
+            path.unlink()
+        if "pipe" in damage:
+            os.mkfifo(path)  # nobody writes to it: to open it would take for ever
 
     with pytest.raises(DatasetError, match=r"stretches could not be read, the last: .*drums.wav"):
-        run("stages.0.epochs=30", on_step=delete)
+        run("stages.0.epochs=30", on_step=harm)
     assert "skipped: track 'track 0'" in notes(run)
     # What was learnt until then is there; with the file, the run goes on.
+    path.unlink(missing_ok=True)
     write_track(dataset / "train" / "track 0", 0)
-    assert (run.folder / "checkpoints" / "last.safetensors").exists()
+    assert run("stages.0.epochs=30", resume=True, max_steps=12).step == 12
 
 
 def test_a_data_set_that_goes_away_ends_the_run(run, dataset, tmp_path):

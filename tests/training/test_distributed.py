@@ -105,6 +105,77 @@ def test_a_process_that_dies_ends_the_job(start, dataset, config, tmp_path):
     assert "Traceback" not in errors
 
 
+FULL = """
+import sys
+import torch
+from unmixcli.cli.app import main
+from unmixcli.training.objective import Objective
+
+def full(*_):
+    raise torch.OutOfMemoryError("out of memory")
+
+Objective.estimate = full
+sys.argv = sys.argv[2:]
+main()
+"""
+
+
+def test_one_device_that_is_too_small_ends_the_job(start, dataset, config, tmp_path):
+    """Each says why it ends, and none waits."""
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    arguments = (dataset, "--config", config, "-o", tmp_path / "run", "--device", "cpu")
+    first = start(*arguments, RANK="0", LOCAL_RANK="0", **common)
+    small = (sys.executable, "-c", FULL)
+    second = start(*arguments, launcher=small, RANK="1", LOCAL_RANK="1", **common)
+    _, alone = first.communicate(timeout=100)
+    _, errors = second.communicate(timeout=100)
+
+    assert (first.returncode, second.returncode) == (8, 8), alone + errors
+    assert "out of memory with 1 x" in errors
+    assert "another process of the job has ended" in alone
+    assert "Traceback" not in alone + errors
+
+
+MORTAL = """
+import os
+import signal
+import sys
+from pathlib import Path
+from unmixcli.cli.app import main
+from unmixcli.cli.train_progress import Told
+
+real = Told.stepped
+
+def stepped(told, trainer, *rest):
+    real(told, trainer, *rest)
+    mark = Path(os.environ["MARK"])
+    if trainer.standing.step == 5 and os.environ["RANK"] == "1" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Told.stepped = stepped
+sys.argv = sys.argv[2:]
+main()
+"""
+
+
+def test_a_job_that_is_started_again_goes_on(start, run, dataset, config, tmp_path):
+    """By ``torchrun --max-restarts``, from the last checkpoint."""
+    run("data.batch_size=2", output=tmp_path / "whole")
+    script = tmp_path / "mortal.py"
+    script.write_text(MORTAL)
+    process = start(
+        *(dataset, "--config", config, "-o", tmp_path / "parts", "--device", "cpu", "--resume"),
+        launcher=(*launcher(), "--max-restarts=1", str(script)),
+        MARK=str(tmp_path / "killed"),
+    )
+    _, errors = process.communicate(timeout=200)
+
+    assert process.returncode == 0, errors
+    assert (tmp_path / "killed").exists()
+    compare(tmp_path / "whole", tmp_path / "parts")
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("precision", [None, torch.bfloat16, torch.float16])
 def test_every_weight_of_every_network_gets_a_gradient(name, precision):

@@ -91,6 +91,7 @@ def test_a_run_that_is_stopped_and_resumed_is_the_run_that_was_not(run, tmp_path
         ("optim.name=adamw", "optim.weight_decay=0.1"),
         ("optim.name=sgd", "optim.accumulate=2"),
         ("precision=bf16",),
+        ("precision=fp16", "optim.clip=0.1"),
         ("data.steps_per_epoch=0", "data.stride=1000", "data.repeat=2"),
         ("validation.unit=segments", "validation.metric=loss"),
         ("augment=[{name='remix'}, {name='shift', samples=500}, {name='swap'}]",),
@@ -280,6 +281,28 @@ def test_a_loss_that_is_no_number_stops_and_names_the_batch(run, monkeypatch):
     assert run(resume=True).finished  # from the last good checkpoint
 
 
+def test_fp16_gives_up_where_no_step_is_within_its_range(run, monkeypatch):
+    from unmixcli.training.objective import Objective
+    from unmixcli.training.trainer import MOST_LOST
+
+    real = Objective.compare
+    monkeypatch.setattr(Objective, "compare", lambda *these: real(*these) * math.inf)
+    with pytest.raises(ConfigError, match=rf"gradient is (nan|inf) at step {MOST_LOST + 1}"):
+        run("precision=fp16", "stages.0.epochs=40")
+    assert len(run.metrics()) == MOST_LOST  # each is written down, without a loss
+
+
+def test_a_loss_of_nothing_is_a_loss(run, monkeypatch):
+    """Where estimates are exact, there is nothing to learn and nothing wrong."""
+    from unmixcli.training.objective import Objective
+
+    real = Objective.compare
+    monkeypatch.setattr(Objective, "compare", lambda *these: 0 * real(*these))
+
+    assert run().finished
+    assert set(run.listener.losses) == {0.0}
+
+
 def test_a_rate_that_blows_up_is_an_error_and_not_a_model(run):
     with pytest.raises(ConfigError, match=r"(loss|gradient) is (nan|inf)"):
         run(
@@ -332,6 +355,39 @@ def test_a_folder_that_cannot_be_written_is_named(run, tmp_path):
 
     with pytest.raises(OutputError, match=r"cannot write '.*file/run'"):
         run(output=tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize("name", ["events", "metrics.jsonl", "config.toml", "checkpoints"])
+def test_whatever_cannot_be_written_is_named(run, name):
+    """Something else has its place in the folder."""
+    run.folder.mkdir()
+    if name in ("events", "checkpoints"):
+        (run.folder / name).write_text("")
+    else:
+        (run.folder / name / "inside").mkdir(parents=True)
+
+    said = "run'" if name == "checkpoints" else name
+    with pytest.raises((OutputError, ConfigError), match=said):
+        run(resume=True)
+
+
+def test_a_kill_between_the_best_weights_and_the_last_is_no_loss(run, tmp_path, monkeypatch):
+    run(output=tmp_path / "whole")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("unmixcli.training.keeper.Keeper.settled", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(output=tmp_path / "parts")
+    assert (tmp_path / "parts" / "checkpoints" / "best.safetensors").exists()
+    run(output=tmp_path / "parts", resume=True)
+
+    lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "parts")]
+    assert lines[0] == lines[1]
+    whole, parts = (weights(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
+    assert equal(whole, parts)
 
 
 def test_disk_use_is_bounded(run):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
 
+import pytest
 from safetensors.torch import load_file
 
 from tiny_training import lines_of
@@ -73,6 +75,39 @@ def test_a_request_to_stop_saves_and_says_so(start, dataset, config, tmp_path):
     assert "Traceback" not in errors
     steps = [line["step"] for line in lines_of(path) if line["kind"] == "step"]
     assert f"stopped at step {steps[-1]}" in errors
+
+
+def train_into(shell, dataset, config, folder):
+    """Train where a shell says what becomes of the output; return its exit code and errors."""
+    line = f'"$@" {shell}'
+    command = ["bash", "-c", f"set -o pipefail; {line}", "bash", sys.executable, "-m", "unmixcli"]
+    command += [*map(str, ("train", dataset, "--config", config, "-o", folder))]
+    command += ["--device", "cpu", "--set", "stages.0.epochs=4"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    finished = subprocess.run(
+        command, capture_output=True, text=True, timeout=150, check=False, env=environment
+    )
+    return finished.returncode, finished.stdout, finished.stderr
+
+
+@pytest.mark.parametrize("shell", ["| head -1", ">&- 2>&-"])
+def test_whoever_reads_the_output_may_go_away(dataset, config, tmp_path, shell):
+    code, said, errors = train_into(shell, dataset, config, tmp_path / "run")
+
+    assert code == 0, errors
+    assert said.count("\n") == (shell == "| head -1")
+    assert "Traceback" not in errors
+    assert (tmp_path / "run" / "model.safetensors").exists()
+    assert len([line for line in lines_of(tmp_path / "run") if line["kind"] == "step"]) == 12
+
+
+def test_an_output_that_is_full_is_one_error_and_the_run_goes_on_later(dataset, config, tmp_path):
+    code, _, errors = train_into("> /dev/full", dataset, config, tmp_path / "run")
+
+    assert code == 4
+    assert "cannot write the result to stdout: No space left" in errors
+    assert "Traceback" not in errors
+    assert (tmp_path / "run" / "checkpoints" / "last.safetensors").exists()
 
 
 STUBBORN = """

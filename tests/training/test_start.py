@@ -12,7 +12,7 @@ from unmixcli.errors import ConfigError, DatasetError
 from unmixcli.training import recipe as recipes
 from unmixcli.training.choice import Choice
 from unmixcli.training.start import freeze, from_model, from_scratch, known, outputs, with_sources
-from unmixcli.weights import checkpoint, loader
+from unmixcli.weights import checkpoint, loader, manifest
 
 OUTPUTS = {
     "demucs": {"decoder.1.2.weight", "decoder.1.2.bias"},
@@ -66,8 +66,20 @@ def test_a_mean_of_networks_is_not_trained(tmp_path):
     model = saved(tmp_path, "demucs")
     bag = replace(model, networks=model.networks * 2, shares=(None, None))
 
-    with pytest.raises(ConfigError, match="mean of 2 networks"):
+    with pytest.raises(ConfigError, match="mean of 2 networks") as caught:
         known(bag)
+    assert "its file" in caught.value.hint
+
+
+def test_of_a_listed_mean_the_networks_are_named(tmp_path):
+    hashes = (file.sha256 for one in manifest.models()["tdc-vocals"].members for file in one.files)
+    model = saved(tmp_path, "tdc_u_net")
+    bag = replace(model, networks=model.networks * 3, shares=(None,) * 3, sha256=tuple(hashes))
+
+    with pytest.raises(ConfigError) as caught:
+        known(bag)
+    named = "tdc-vocals-top1, tdc-vocals-top2, tdc-vocals-top3"
+    assert caught.value.hint == f"train one of them: {named}"
 
 
 def test_another_architecture_does_not_start_from_it(tmp_path):

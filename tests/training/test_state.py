@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -72,6 +74,29 @@ def test_other_files_are_refused(tmp_path):
     torch.save({"a": 1}, path)
     with pytest.raises(WeightsError):
         state.load(path)
+
+
+class Payload:
+    """Makes a file, where a pickle of it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("write", [torch.save, lambda this, to: to.write_bytes(pickle.dumps(this))])
+def test_nothing_in_a_checkpoint_is_run(tmp_path, write):
+    """The state of the optimiser is plain tensors and values, too."""
+    folder = RunFolder(tmp_path)
+    with folder.held():
+        folder.save({"n": 1})
+    write({"optimiser": Payload(tmp_path / "run")}, folder.last)
+
+    with pytest.raises(WeightsError, match=r"last.safetensors"):
+        folder.load()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):

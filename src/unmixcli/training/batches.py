@@ -8,10 +8,11 @@ read ahead, whatever the size of the data set.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from torch import Tensor
 from unmixcli.errors import DatasetError
 from unmixcli.training.distributed import Job
 from unmixcli.training.examples import Example, Reader
+from unmixcli.training.readers import Readers
 
 AHEAD = 2
 """Batches that are read before they are asked for."""
@@ -103,32 +105,37 @@ class Feeder:
             DatasetError: Nothing can be read any more.
         """
         share = batch_size // self.job.world
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="unmixcli-reader")
-        waiting: deque[list[Future[Example]]] = deque()
+        readers: Readers[Example] = Readers(self.workers)
+        waiting: deque[dict[int, Future[Example]]] = deque()
         try:
             for step in range(first, stop):
                 start = step * batch_size + self.job.rank * share
                 waiting.append(
-                    [
-                        pool.submit(self.reader.example, epoch, number)
+                    {
+                        number: readers.submit(partial(self.reader.example, epoch, number))
                         for number in range(start, start + share)
-                    ]
+                    }
                 )
                 if len(waiting) > AHEAD:
-                    yield _arrived(waiting.popleft())
+                    yield self._arrived(epoch, waiting.popleft())
             while waiting:
-                yield _arrived(waiting.popleft())
+                yield self._arrived(epoch, waiting.popleft())
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            readers.close()
 
-
-def _arrived(reads: list[Future[Example]]) -> Batch:
-    try:
-        return Batch.of([read.result(timeout=PATIENCE) for read in reads])
-    except Late as error:
-        raise DatasetError(
-            f"a read has not ended for {PATIENCE:.0f} s", hint="see whether the disk still answers"
-        ) from error
+    def _arrived(self, epoch: int, reads: Mapping[int, Future[Example]]) -> Batch:
+        """Return a batch when all of it has been read: by number of the example."""
+        examples = []
+        for number, read in reads.items():
+            try:
+                examples.append(read.result(timeout=PATIENCE))
+            except Late as error:
+                track = self.reader.tracks[self.reader.sampler.segment_of(epoch, number).track]
+                raise DatasetError(
+                    f"track '{track.name}': a read has not ended for {PATIENCE:.0f} s",
+                    hint="see whether the disk still answers, then go on with --resume",
+                ) from error
+        return Batch.of(examples)
 
 
 @dataclass

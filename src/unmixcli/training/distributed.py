@@ -11,6 +11,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from unmixcli.errors import ConfigError, DeviceError
@@ -119,7 +121,13 @@ def joined(device: str) -> Iterator[Job]:
 
 def _join(backend: str) -> None:
     try:
-        dist.init_process_group(backend, timeout=LONGEST_WAIT)
+        store, rank, world = next(rendezvous("env://", timeout=LONGEST_WAIT))
+        # What --max-restarts starts again would find the addresses of those who are dead.
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        store = PrefixStore(f"attempt {attempt}", store)
+        dist.init_process_group(
+            backend, store=store, rank=rank, world_size=world, timeout=LONGEST_WAIT
+        )
     except (RuntimeError, ValueError) as error:
         place = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
         raise DeviceError(

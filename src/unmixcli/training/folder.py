@@ -144,6 +144,9 @@ class RunFolder:
 
     def _sweep(self) -> None:
         """Remove what a killed process was writing."""
-        for folder in (self.path, self.last.parent):
-            for part in folder.glob(f".*{PART}"):
-                part.unlink(missing_ok=True)
+        try:
+            for folder in (self.path, self.last.parent):
+                for part in folder.glob(f".*{PART}"):
+                    part.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(self.path, error) from error

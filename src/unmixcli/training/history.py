@@ -7,7 +7,7 @@ import os
 import time
 from array import array
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,15 +64,17 @@ class History:
         self.path = metrics
         self.curves: dict[str, Curve] = {}
         try:
-            self.file = metrics.open("a+", encoding="utf-8")
-            self.file.truncate(min(size, metrics.stat().st_size))
-            self.file.seek(0)
-            for line in self.file:
-                with suppress(ValueError):  # half of it was lost with the power
-                    self._remember(json.loads(line))
-            self.events = SummaryWriter(str(events), purge_step=step + 1 if step else None)
+            with ExitStack() as unless_all_is_open:
+                self.file = unless_all_is_open.enter_context(metrics.open("a+", encoding="utf-8"))
+                self.file.truncate(min(size, metrics.stat().st_size))
+                self.file.seek(0)
+                for line in self.file:
+                    with suppress(ValueError):  # half of it was lost with the power
+                        self._remember(json.loads(line))
+                self.events = SummaryWriter(str(events), purge_step=step + 1 if step else None)
+                unless_all_is_open.pop_all()
         except OSError as error:
-            raise unwritable(metrics, error) from error
+            raise unwritable(Path(error.filename or metrics), error) from error
 
     def settled(self) -> int:
         """Wait until the disk has the metrics, and return how many bytes these are.

@@ -15,7 +15,7 @@ from unmixcli.errors import ConfigError, nearest
 from unmixcli.network import ModelConfig
 from unmixcli.training.network import Resolved
 from unmixcli.training.seeds import Purpose, seed_torch
-from unmixcli.weights import checkpoint, loader
+from unmixcli.weights import catalogue, checkpoint, loader
 from unmixcli.weights.checkpoint import Header
 
 NOT_STATED = "not-stated"
@@ -63,13 +63,25 @@ def known(model: loader.Model) -> Resolved:
         ConfigError: It is a mean of several.
     """
     if len(model.networks) != 1:
+        listed = ", ".join(_members(model)) or "give its file with --model"
         raise ConfigError(
             f"'{model.name}' is a mean of {len(model.networks)} networks",
-            hint="train one of them: give its file with --model",
+            hint=f"train one of them: {listed}",
         )
     # An architecture is a module of unmixcli.models, and its network's class is defined there.
     kind = type(model.networks[0]).__module__.rpartition(".")[2]
     return Resolved(architecture=kind, config=model.config, schedule=model.schedule)
+
+
+def _members(model: loader.Model) -> list[str]:
+    """Return the names of the listed models that are one network of a mean."""
+    held = set(model.sha256)
+    return [
+        entry.name
+        for entry in catalogue.models().values()
+        if len(entry.members) == 1
+        and held.issuperset(file.sha256 for file in entry.members[0].files)
+    ]
 
 
 def from_model(model: loader.Model, resolved: Resolved, seed: int) -> Start:
