@@ -1,7 +1,10 @@
 """Make of a trained model the file that the package ships: half precision, and whose it is.
 
     python examples/training_data/ship.py RUN/model.safetensors mini.safetensors \
-        --licence MIT --provenance "Trained ... with ..."
+        --licence MIT --provenance "Trained ... with ..." [--blend OTHER.safetensors 0.3]
+
+A blend is the mean of two networks' weights, of which one began as the other (Wortsman et al.,
+"Robust fine-tuning of zero-shot models", arXiv:2109.01903).
 
 Prints what weights_manifest.json says of a file: its size and SHA-256.
 """
@@ -16,7 +19,15 @@ import torch
 from unmixcli.weights import checkpoint
 
 
-def ship(source: Path, output: Path, *, licence: str, provenance: str) -> None:
+def ship(
+    source: Path,
+    output: Path,
+    *,
+    licence: str,
+    provenance: str,
+    other: Path | None = None,
+    share: float = 0.0,
+) -> None:
     """Write a model's weights once more, in half precision: the networks compute in single.
 
     Args:
@@ -24,12 +35,20 @@ def ship(source: Path, output: Path, *, licence: str, provenance: str) -> None:
         output: Written.
         licence: SPDX identifier of the weights.
         provenance: Data, recipe and credits, for people.
+        other: Weights of the same network that are mixed in, if any.
+        share: How much of each weight is theirs, 0 to 1.
 
     Raises:
-        ValueError: Half precision cannot hold a weight.
+        ValueError: Half precision cannot hold a weight, or the networks differ.
     """
     header, network = checkpoint.load(source)
     state = network.state_dict()
+    if other is not None:
+        theirs, mixed = checkpoint.load(other)
+        if theirs.config != header.config:
+            raise ValueError(f"'{other}' is another network than '{source}'")
+        held = mixed.state_dict()
+        state = {name: (1 - share) * state[name] + share * held[name] for name in state}
     for name, weight in state.items():
         if weight.abs().max() > torch.finfo(torch.half).max:
             raise ValueError(f"{name} is beyond half precision")
@@ -44,8 +63,17 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--licence", required=True)
     parser.add_argument("--provenance", required=True)
+    parser.add_argument("--blend", nargs=2, metavar=("OTHER", "SHARE"))
     given = parser.parse_args()
-    ship(given.source, given.output, licence=given.licence, provenance=given.provenance)
+    other, share = given.blend or (None, 0.0)
+    ship(
+        given.source,
+        given.output,
+        licence=given.licence,
+        provenance=given.provenance,
+        other=other and Path(other),
+        share=float(share),
+    )
     print(f'"size": {given.output.stat().st_size}')
     print(f'"sha256": "{hashlib.sha256(given.output.read_bytes()).hexdigest()}"')
 
