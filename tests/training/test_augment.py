@@ -15,6 +15,7 @@ BUSY = {
     "remix": {"group": 2},
     "repitch": {"p": 1.0},
     "reverb": {"p": 1.0},
+    "shelf": {"p": 1.0},
     "shift": {"samples": 300},
     "sign": {},
     "swap": {},

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from training_material import RATE, augmented, batch
+from training_material import NAMES, RATE, augmented, batch, built
+from unmixcli.errors import ConfigError
 from unmixcli.training.augment.biquad import Biquad, filtered
 from unmixcli.training.augment.filters import BUTTERWORTH
 
@@ -81,3 +82,26 @@ def test_a_cutoff_beyond_what_there_is_changes_nothing():
     sources = batch()
 
     assert torch.equal(augmented("low-pass", sources, p=1.0, low=21_000.0, high=22_000.0), sources)
+
+
+def test_a_shelf_lowers_what_is_above_its_corner():
+    filters = [Biquad.high_shelf(4000.0, -12.0, RATE)]
+
+    assert decibels(filters, 4000) == pytest.approx(-6, abs=0.01)
+    assert decibels(filters, 200) == pytest.approx(0, abs=0.05)
+    assert decibels(filters, 18_000) == pytest.approx(-12, abs=0.1)
+
+
+def test_a_shelf_is_for_the_sources_it_names():
+    sources = batch(items=2, samples=4096)
+    name = NAMES[1]
+    shelf = built("shelf", p=1.0, sources=(name,), low=-12.0, high=-6.0)
+    made = shelf(sources, seed=1, step=2)
+    changed = (made != sources).flatten(2).any(2)
+
+    assert changed.any(0).tolist() == [index == 1 for index in range(sources.shape[1])]
+
+
+def test_a_shelf_of_a_source_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match="no source named 'kazoo'"):
+        built("shelf", sources=("kazoo",))(batch(), seed=1, step=2)

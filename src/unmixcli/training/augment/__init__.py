@@ -17,7 +17,7 @@ from torch import Tensor
 
 from unmixcli.errors import ConfigError, nearest
 from unmixcli.training.augment.draws import Draws
-from unmixcli.training.augment.filters import Equaliser, LowPass
+from unmixcli.training.augment.filters import Equaliser, LowPass, Shelf
 from unmixcli.training.augment.level import Gain, Sign, Swap
 from unmixcli.training.augment.repitch import Repitch
 from unmixcli.training.augment.reverb import Reverb
@@ -33,6 +33,7 @@ AUGMENTATIONS: dict[str, type[Step]] = {
     "remix": Remix,
     "repitch": Repitch,
     "reverb": Reverb,
+    "shelf": Shelf,
     "shift": Shift,
     "sign": Sign,
     "swap": Swap,

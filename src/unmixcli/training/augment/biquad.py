@@ -36,6 +36,25 @@ class Biquad:
         )
 
     @classmethod
+    def high_shelf(cls, frequency: float, gain: float, sample_rate: int) -> Biquad:
+        """Raise what is above a frequency, in Hz, by a gain in dB, with a slope of 1."""
+        omega, level = 2 * pi * frequency / sample_rate, 10 ** (gain / 40)
+        cosine, alpha = cos(omega), sin(omega) * 2**0.5 * level**0.5
+        more, less = level + 1, level - 1
+        return cls(
+            (
+                level * (more + less * cosine + alpha),
+                -2 * level * (less + more * cosine),
+                level * (more + less * cosine - alpha),
+            ),
+            (
+                more - less * cosine + alpha,
+                2 * (less - more * cosine),
+                more - less * cosine - alpha,
+            ),
+        )
+
+    @classmethod
     def low_pass(cls, frequency: float, q: float, sample_rate: int) -> Biquad:
         """Take away what is above a frequency, in Hz."""
         omega = 2 * pi * frequency / sample_rate

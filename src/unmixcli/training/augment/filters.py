@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from unmixcli.errors import ConfigError
 from unmixcli.network import require_count, require_range
 from unmixcli.training.augment.biquad import Biquad, filtered
 from unmixcli.training.augment.draws import Draws, chance, log_uniform
@@ -101,4 +102,49 @@ class LowPass(Step):
             if done and cutoff < HIGHEST * rate:
                 filters = [Biquad.low_pass(cutoff, q, rate) for q in BUTTERWORTH]
                 made[item] = filtered(sources[item], filters, rate)
+        return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf(Step):
+    """Lower or raise the treble of some sources: rendered ones may be brighter than real ones.
+
+    Attributes:
+        sources: Which; none are all.
+        corner: Where the treble begins, in Hz.
+        low: Least gain, in dB.
+        high: Largest gain, in dB.
+    """
+
+    p: float = 0.5
+    sources: tuple[str, ...] = ()
+    corner: float = 4000.0
+    low: float = -12.0
+    high: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range("corner", self.corner, 10, 100_000)
+        require_range("low", self.low, -40, 40)
+        require_range("high", self.high, -40, 40)
+        require_order("low to high", self.low, self.high)
+
+    def __call__(self, sources: Tensor, draws: Draws, material: Material) -> Tensor:
+        """Colour some sources: (batch, sources, channels, samples) to the same.
+
+        Raises:
+            ConfigError: A source of these is not separated.
+        """
+        for name in self.sources:
+            if name not in material.sources:
+                raise ConfigError(f"shelf: no source named '{name}' is separated")
+        made, rate = sources.clone(), material.sample_rate
+        chosen = [material.sources.index(name) for name in self.sources]
+        for item in range(len(sources)):
+            rng = draws.of(item)
+            for index in chosen or range(sources.shape[1]):
+                done, gain = chance(rng, self.p), rng.uniform(self.low, self.high)
+                if done and self.corner < HIGHEST * rate:
+                    shelf = Biquad.high_shelf(self.corner, gain, rate)
+                    made[item, index] = filtered(sources[item, index], [shelf], rate)
         return made
