@@ -348,7 +348,21 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("UNMIXCLI_HOME", str(tmp_path / "home"))
 
 
-def test_without_a_model_for_labels_it_says_what_can_be_used(separate, home, told, tmp_path):
+def test_an_ensemble_is_separated_out_of_the_box(separate, home, tmp_path):
+    """With the network inside the package: shares of the mixture, and what nobody asked for."""
+    finished = separate("--instruments", "vn,va,vc", "--residual")
+
+    assert finished.code == 0
+    assert "model 'mini-ensemble', licence of the weights: MIT" in finished.stderr
+    stems = written(tmp_path)
+    assert set(stems) == {"vn", "va", "vc", "residual"}
+    assert all(np.abs(stem).max() > 1e-4 for stem in stems.values())
+    only = separate("--instruments", "vn", "--stem", "vn", "--stem", "rest", "--overwrite")
+    assert only.code == 0
+    assert set(written(tmp_path)) >= {"vn", "rest"}
+
+
+def test_without_a_model_for_labels_it_says_what_can_be_used(separate, collection, told, tmp_path):
     alone = separate("--instruments", "vn,va,vc")
     import_file(told, name="quartet")
     other = separate("--instruments", "vn,va,vc")
