@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ def curve(metrics: Path, output: Path) -> None:
         points = [(line["step"], line["mean_sdr"]) for line in judged]
         sdr.plot(*zip(*points, strict=True), marker="o", color="black", label="mean")
     sdr.set(xlabel="step", ylabel="SDR of the tracks set apart (dB)")
-    sdr.legend(frameon=False)
+    sdr.legend(frameon=False, loc="upper left", ncols=3)
+    sdr.margins(y=0.2)
     save(figure, output)
 
 
@@ -73,13 +75,15 @@ def estimate(model: str, track: Path, stem: str, output: Path) -> None:
     told = [name for name in separator.labels if name in stems]
     made = separator.separate(mixture, rate, selection=Selection(instruments=told))[stem]
     tracks = {"mixture": mixture, f"{stem}, as it is": stems[stem], f"{stem}, estimated": made}
-    powers = {n: spectrogram(t.mean(dim=0).double().numpy(), rate) for n, t in tracks.items()}
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # bands above half the rate are empty
+        powers = {n: spectrogram(t.mean(dim=0).double().numpy(), rate) for n, t in tracks.items()}
     save(spectrograms(powers, rate), output)
 
 
 def spectrograms(powers: dict[str, Array], rate: int) -> Figure:
     """Draw a track a row, all on the same scales."""
-    loudest = powers["mixture"].max()
+    loudest = np.nanmax(powers["mixture"])  # above half the rate there is nothing
     figure = Figure(figsize=(11, 8), dpi=90, layout="constrained")
     rows = figure.subplots(len(powers), sharex=True)
     for axes, (name, power) in zip(rows, powers.items(), strict=True):
