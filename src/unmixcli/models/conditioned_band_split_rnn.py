@@ -21,8 +21,8 @@ from unmixcli.errors import ConfigError
 from unmixcli.models.band_split_rnn import BandSplitBody, BandSplitRNNConfig, level_of
 from unmixcli.network import Architecture
 
-NEVER = -1e9
-"""Score of what may not sound: its share of anything else's bin is 0."""
+NEVER = -1e4
+"""Score of what may not sound, in half precision, too: its share of any bin is 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
