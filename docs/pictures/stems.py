@@ -59,26 +59,42 @@ def separate() -> tuple[dict[str, Array], int]:
     return {name: track.mean(dim=0).double().numpy() for name, track in tracks.items()}, rate
 
 
+def draw_rows(figure: Figure, powers: dict[str, Array], rate: int, loudest: float) -> Array:
+    """Draw a spectrogram a row under its name, and return the rows' axes.
+
+    Args:
+        figure: An empty one.
+        powers: Of each, what :func:`spectrogram` returned.
+        rate: In Hz.
+        loudest: The power that is 0 dB.
+    """
+    rows: Array = figure.subplots(len(powers), sharex=True)
+    for axes, (name, power) in zip(rows, powers.items(), strict=True):
+        seconds = np.arange(power.shape[1] + 1) * HOP / rate
+        decibels = 10 * np.log10(np.maximum(power / loudest, 1e-12))
+        image = axes.pcolormesh(seconds, edges(), decibels, vmin=FLOOR, vmax=0, cmap=SHADES)
+        axes.set(yscale="log", yticks=[100, 1000, 10000])
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda hertz, _: f"{hertz:,.0f}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_title(name, loc="left", weight="bold")
+    rows[-1].set_xlabel("time (s)")
+    figure.supylabel("frequency (Hz)", fontsize=mpl.rcParams["font.size"])
+    figure.colorbar(image, ax=rows, aspect=50, pad=0.01, extend="min").set_label(
+        "level (dB; 0 is the loudest)"
+    )
+    return rows
+
+
 def draw(tracks: dict[str, Array], rate: int) -> None:
     """Draw a track a row, all on the same scales."""
     powers = {name: spectrogram(track, rate) for name, track in tracks.items()}
     loudest = powers["mixture"].max()
     mpl.rcParams.update({"font.size": 17, "axes.titlesize": 19})
     figure = Figure(figsize=(14, 12), dpi=100, layout="constrained")
-    rows = figure.subplots(len(powers), sharex=True)
-    for axes, (name, power) in zip(rows, powers.items(), strict=True):
-        seconds = np.arange(power.shape[1] + 1) * HOP / rate
-        decibels = 10 * np.log10(np.maximum(power / loudest, 1e-12))
-        image = axes.pcolormesh(seconds, edges(), decibels, vmin=FLOOR, vmax=0, cmap=SHADES)
-        axes.set(yscale="log", xlim=(0, tracks[name].size / rate), yticks=[100, 1000, 10000])
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda hertz, _: f"{hertz:,.0f}"))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_title(name.replace("mixture", "song.flac, the mixture"), loc="left", weight="bold")
-    rows[-1].set_xlabel("time (s)")
-    figure.supylabel("frequency (Hz)", fontsize=17)
-    figure.colorbar(image, ax=rows, aspect=50, pad=0.01, extend="min").set_label(
-        "level (dB; 0 is the song's loudest)"
-    )
+    named = {name.replace("mixture", "song.flac, the mixture"): p for name, p in powers.items()}
+    rows = draw_rows(figure, named, rate, loudest)
+    for axes in rows:
+        axes.set_xlim(0, tracks["mixture"].size / rate)
     drawn = BytesIO()
     figure.savefig(drawn)
     colours = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)

@@ -24,9 +24,8 @@ import numpy as np
 import soundfile
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 from PIL import Image
-from stems import FLOOR, HOP, SHADES, Array, edges, spectrogram
+from stems import Array, draw_rows, spectrogram
 
 from unmixcli.selection import Selection
 from unmixcli.separation import Separator
@@ -85,18 +84,8 @@ def spectrograms(powers: dict[str, Array], rate: int) -> Figure:
     """Draw a track a row, all on the same scales."""
     loudest = np.nanmax(powers["mixture"])  # above half the rate there is nothing
     figure = Figure(figsize=(11, 8), dpi=90, layout="constrained")
-    rows = figure.subplots(len(powers), sharex=True)
-    for axes, (name, power) in zip(rows, powers.items(), strict=True):
-        seconds = np.arange(power.shape[1] + 1) * HOP / rate
-        decibels = 10 * np.log10(np.maximum(power / loudest, 1e-12))
-        image = axes.pcolormesh(seconds, edges(), decibels, vmin=FLOOR, vmax=0, cmap=SHADES)
-        axes.set(yscale="log", yticks=[100, 1000, 10000], ylim=(40, min(16000, rate / 2)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda hertz, _: f"{hertz:,.0f}"))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_title(name, loc="left", weight="bold")
-    rows[-1].set_xlabel("time (s)")
-    figure.supylabel("frequency (Hz)")
-    figure.colorbar(image, ax=rows, aspect=50, pad=0.01, extend="min").set_label("level (dB)")
+    for axes in draw_rows(figure, powers, rate, loudest):
+        axes.set_ylim(40, min(16000, rate / 2))
     return figure
 
 
