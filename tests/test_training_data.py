@@ -44,7 +44,7 @@ def _importable():
         patch.syspath_prepend(STAND_INS)
         yield
     for name in [*sys.modules]:
-        if name == "tinysoundfont" or name.split("_")[0] in ("chamber", "band"):
+        if name == "tinysoundfont" or name.split("_")[0] in ("chamber", "band", "songs"):
             del sys.modules[name]
 
 
@@ -278,6 +278,74 @@ def test_a_song_is_made_of_its_own_part_of_the_kit_only(band_sounds, tmp_path):
     assert np.array_equal(render(band_sounds, "train"), render(held_out, "train"))
     assert np.array_equal(test, render(rest, "test"))
     assert not np.array_equal(test, render(held_out, "test"))
+
+
+# Songs
+
+
+@pytest.fixture
+def real_music(tmp_path):
+    """Return the arguments that put a voice over two stretches of noise, and the noise."""
+    music, voices = tmp_path / "music" / "package", tmp_path / "voices" / "Somebody"
+    music.mkdir(parents=True)
+    voices.mkdir(parents=True)
+    noise = np.random.default_rng(0).normal(0, 0.1, (5 * 22_050, 1))
+    soundfile.write(music / "a.wav", noise, 22_050, subtype="FLOAT")
+    soundfile.write(music / "b.wav", -0.5 * noise, 22_050, subtype="FLOAT")
+    tone = 0.3 * np.sin(np.arange(44_100) * 0.05)[:, None].repeat(2, axis=1)
+    soundfile.write(voices / "vocals.wav", tone, 44_100)
+    songs = tmp_path / "songs.tsv"
+    songs.write_text(
+        "package\tfile\tstart\tvoice\tvoice_db\tlevel_db\n"
+        "package\ta.wav+b.wav\t1.0\tSomebody\t-6.0\t-20.0\n"
+        "package\ta.wav\t2.0\t\t\t-17.0\n"
+    )
+    output = tmp_path / "output"
+    places = [tmp_path / "music", tmp_path / "voices", output]
+    return [*places, "--list", songs, "--seconds", SECONDS], noise[22_050:66_150, 0] / 2
+
+
+def test_the_accompaniment_of_a_song_adds_up_to_the_music(real_music):
+    arguments, noise = real_music
+    importlib.import_module("songs").main([str(word) for word in arguments])
+    track = arguments[2] / "train" / "Song 00000"
+    accompaniment = sum(read(track / f"{stem}.wav") for stem in BAND[:3]).astype(float)
+
+    assert formats(arguments[2]) == {(44_100, 2, "PCM_16", SECONDS)}
+    for channel in accompaniment.T:
+        assert np.corrcoef(channel[::2], noise)[0, 1] > 0.97  # not 1: the last band
+
+
+def test_a_voice_lies_over_a_song_as_loud_as_the_list_says(real_music):
+    arguments, _ = real_music
+    importlib.import_module("songs").main([str(word) for word in arguments])
+
+    def level(*paths):
+        return 10 * np.log10(np.square(sum(map(read, paths)) / 32_768).mean())
+
+    with_voice, without = (arguments[2] / "train" / f"Song 0000{n}" for n in (0, 1))
+    others = [with_voice / f"{stem}.wav" for stem in BAND[:3]]
+    half = 10 * np.log10(0.5)  # it sounds for one of two seconds
+    assert level(with_voice / "vocals.wav") - level(*others) == pytest.approx(-6 + half, abs=0.1)
+    assert level(*with_voice.iterdir()) == pytest.approx(-20, abs=0.01)
+    assert level(*without.iterdir()) == pytest.approx(-17, abs=0.01)
+    assert not read(without / "vocals.wav").any()
+
+
+def test_music_that_is_too_short_is_named(real_music):
+    arguments, _ = real_music
+    with pytest.raises(ValueError, match=r"a\.wav ends before 6\.0 s"):
+        importlib.import_module("songs").main([*map(str, arguments[:-1]), "5.0"])
+
+
+def test_every_track_of_our_list_has_an_author_and_a_free_licence():
+    free = {"BSD-2-Clause", "CC-BY-3.0", "CC-BY-SA-3.0", "MIT"}
+    lines = (RENDERERS / "songs.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [dict(zip(lines[0].split("\t"), line.split("\t"), strict=True)) for line in lines[1:]]
+
+    assert {row["licence"] for row in rows} == free
+    assert all(row["author"] and float(row["start"]) >= 0 for row in rows)
+    assert len({(row["package"], row["file"], row["start"]) for row in rows}) == len(rows)
 
 
 @pytest.mark.skipif(not REAL_FONTS, reason="there is no sound font in /usr/share/sounds/sf3")

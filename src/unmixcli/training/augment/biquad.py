@@ -75,6 +75,8 @@ def filtered(signal: Tensor, filters: Sequence[Biquad], sample_rate: int) -> Ten
     Returns:
         (..., samples).
     """
+    if not torch.any(signal):
+        return signal  # silence rings in no filter; of many sources, most may be silent
     samples = signal.shape[-1]
     # Whole blocks of the transform: other lengths can take many times as long.
     length = -(-(samples + round(RINGING * sample_rate)) // 4096) * 4096
