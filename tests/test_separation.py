@@ -405,7 +405,7 @@ def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def test_a_real_song_is_separated_as_well_as_measured(shared, tmp_path):
-    """Whole-clip SDR on 30 s of a MUSDB18 song: 6.17 dB of both channels when it was shipped."""
+    """Whole-clip SDR on 30 s of a MUSDB18 song: 6.86 dB of both channels when it was shipped."""
     clip = shared / "audio" / "triviul-widow"
 
     separator = Separator.from_manifest("mini", device="cpu")
@@ -415,7 +415,7 @@ def test_a_real_song_is_separated_as_well_as_measured(shared, tmp_path):
     vocals, _ = soundfile.read(clip / "vocals.mp3", dtype="float32")
     estimate = stem(tmp_path, "vocals")
     assert estimate.shape == mixture.shape
-    assert sdr(vocals, estimate[: len(vocals)]) >= 6.03
+    assert sdr(vocals, estimate[: len(vocals)]) >= 6.7
     total = sum(stem(tmp_path, name) for name in separator.sources)
     np.testing.assert_allclose(total, mixture, atol=1e-5)
 

@@ -69,19 +69,14 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "conditioned_wave_u_net": {"width": 4, "depth": 2},
     "wavenet": {"stacks": 1, "dilations": (1, 2), "residual": 4, "skip": 4, "final": (8, 4)},
     "band_split_rnn": {"n_fft": 256, "hop": 64, "features": 8, "hidden": 8, "layers": 1},
-    "conditioned_band_split_rnn": {
-        "n_fft": 256,
-        "hop": 64,
-        "features": 8,
-        "hidden": 8,
-        "layers": 1,
-    },
+    "harmonic_u_net": {"n_fft": 256, "hop": 64, "widths": (4, 8), "blocks": (1, 1)},
+    "conditioned_harmonic_u_net": {"n_fft": 256, "hop": 64, "widths": (4, 8), "blocks": (1, 1)},
     "tdc_u_net": {"n_fft": 256, "hop": 64, "growth": 4, "layers": 2, "depth": 2},
 }
 """Hyper-parameters of small networks, by architecture."""
 
 
 def resolved(name: str) -> Resolved:
-    channels = 2 if name == "band_split_rnn" else 1
+    channels = 2 if name in ("band_split_rnn", "harmonic_u_net") else 1
     config = configure(name, {**COMMON, **NETWORKS[name], "channels": channels})
     return Resolved(architecture=name, config=config, schedule=Schedule(segment=8000))

@@ -329,7 +329,26 @@ LARGEST: dict[str, dict[str, Any]] = {
     "conditioned_wave_u_net": {"depth": 16, "width": 30},
     "tdc_u_net": {"layers": 32, "depth": 10, "growth": 8, "n_fft": 32_768, "hop": 1024},
     "band_split_rnn": {"channels": 2, "layers": 32, "n_fft": 32_768, "hop": 1024},
-    "conditioned_band_split_rnn": {"channels": 2, "layers": 32, "n_fft": 32_768, "hop": 1024},
+    "harmonic_u_net": {
+        "channels": 2,
+        "n_fft": 32_768,
+        "hop": 1024,
+        "octaves": 12.0,
+        "per_octave": 240,
+        "lowest": 1.0,
+        "widths": [512] * 8,
+        "blocks": [8] * 8,
+    },
+    "conditioned_harmonic_u_net": {
+        "channels": 2,
+        "n_fft": 32_768,
+        "hop": 1024,
+        "octaves": 12.0,
+        "per_octave": 240,
+        "lowest": 1.0,
+        "widths": [512] * 8,
+        "blocks": [8] * 8,
+    },
     "wavenet": {"stacks": 8, "dilations": [1] * 32, "residual": 350},
 }
 

@@ -850,7 +850,7 @@ def imported(models, home, tmp_path):
 
 
 def test_an_imported_model_is_a_model(imported, models, home, run, track, tmp_path):
-    finished = imported("--architecture", "band_split_rnn")
+    finished = imported("--architecture", "harmonic_u_net")
 
     assert finished.code == 0
     [path] = finished.stdout.splitlines()

@@ -198,5 +198,5 @@ def test_a_recipe_is_shown_as_a_document(run):
 def test_what_is_shown_of_a_model_is_its_network(run):
     finished = run("train", "--show-recipe", "--model", "mini")
 
-    assert tomllib.loads(finished.stdout)["model"]["architecture"] == "band_split_rnn"
+    assert tomllib.loads(finished.stdout)["model"]["architecture"] == "harmonic_u_net"
     assert TINY["model"]["architecture"] == "demucs"

@@ -94,11 +94,21 @@ def test_si_sdr_is_le_rouxs():
     assert value("si-sdr", 7 * estimates, references) == pytest.approx(-plain.mean(), abs=1e-3)
 
 
-def test_si_sdr_stops_paying_at_its_most():
+def test_sdr_is_that_of_the_waveform_as_it_is():
+    estimates, references = noise(1) + noise(2), noise(2)
+    e, r = (x.double().numpy().reshape(12, -1) for x in (estimates, references))
+    plain = 10 * np.log10(np.sum(r**2, 1) / np.sum((e - r) ** 2, 1))
+
+    assert value("sdr", estimates, references) == pytest.approx(-plain.mean(), abs=1e-3)
+    assert value("sdr", 2 * references, references) == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["sdr", "si-sdr"])
+def test_sdr_stops_paying_at_its_most(name):
     references = noise(2)
 
-    assert value("si-sdr", references, references, most=30.0) == pytest.approx(-30, abs=0.01)
-    assert value("si-sdr", references, references) == pytest.approx(-60, abs=0.2)
+    assert value(name, references, references, most=30.0) == pytest.approx(-30, abs=0.01)
+    assert value(name, references, references) == pytest.approx(-60, abs=0.2)
 
 
 def test_si_sdr_leaves_silent_references_out():
@@ -190,7 +200,7 @@ def test_what_is_equal_is_best(name):
     best, better, worse = (value(name, e, references) for e in (references, near, far))
 
     assert best < better < worse
-    assert name == "si-sdr" or best == pytest.approx(0, abs=1e-5)
+    assert name in ("sdr", "si-sdr") or best == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -246,6 +256,7 @@ def test_other_shapes_are_refused():
     ("name", "params"),
     [
         ("dissimilarity", {"alpha": 1.5}),
+        ("sdr", {"most": 0.0}),
         ("si-sdr", {"most": 0.0}),
         ("stft", {"sizes": []}),
         ("stft", {"sizes": [8]}),

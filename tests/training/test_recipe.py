@@ -182,7 +182,7 @@ TABLE = {
     },
 }
 
-OURS = {"mini", "mini-ensemble", "mini-ensemble-cexp"}
+OURS = {"band-split-rnn", "mini", "mini-ensemble", "mini-ensemble-cexp"}
 
 # Architecture, weights, rate, what is read, what is predicted, what is read before augmentation.
 NETWORKS = {
@@ -202,8 +202,9 @@ NETWORKS = {
     "demucs-v1": ("demucs", 648_548_208, 44_100, 451_924, 441_004, 496_024),
     "conv-tasnet": ("conv_tasnet", 10_977_872, 44_100, 80_000, 80_000, 141_023),
     "tdc-u-net": ("tdc_u_net", 535_924, 44_100, 134_144, 130_048, 264_192),
-    "mini": ("band_split_rnn", 2_130_448, 44_100, 264_600, 264_600, 264_600),
-    "mini-ensemble": ("conditioned_band_split_rnn", 1_503_696, 22_050, 88_200, 88_200, 88_200),
+    "band-split-rnn": ("band_split_rnn", 2_130_448, 44_100, 264_600, 264_600, 264_600),
+    "mini": ("harmonic_u_net", 1_771_968, 44_100, 132_300, 132_300, 132_300),
+    "mini-ensemble": ("conditioned_harmonic_u_net", 1_816_684, 22_050, 66_150, 66_150, 66_150),
     "mini-ensemble-cexp": (
         *("conditioned_wave_u_net", 6_958_680, 22_050, 212_979, 81_925, 212_979),
     ),

@@ -18,7 +18,8 @@ OUTPUTS = {
     "demucs": {"decoder.1.2.weight", "decoder.1.2.bias"},
     "conv_tasnet": {"separator.network.3.weight"},
     "wave_u_net": {"heads.0.weight", "heads.0.bias"},
-    "conditioned_band_split_rnn": {"out.0.3.weight", "out.0.3.bias", "tell.0.weight"},
+    "harmonic_u_net": {"out.weight", "out.bias", "colour", "presence.weight"},
+    "conditioned_harmonic_u_net": {"out.weight", "colour", "before.0.0.tell.weight"},
     "conditioned_wave_u_net": {"heads.0.weight", "heads.0.bias"},
     "wavenet": {"output.weight", "output.bias"},
 }
@@ -178,5 +179,5 @@ def test_the_example_for_laptops_is_a_recipe():
 
     assert (made.data.batch_size, made.optim.ema, made.network.architecture) == (
         *(1, 0.95),
-        "band_split_rnn",
+        "harmonic_u_net",
     )

@@ -20,12 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from unmixcli.errors import ConfigError
+from unmixcli.layers.level import level_of
+from unmixcli.layers.stft import spectrum_of, waveform_of
 from unmixcli.network import Architecture, Geometry, ModelConfig, require_range
 
 # Up to each of these frequencies, bands of that width, in Hz. Above, one from 16 to
 # 19 kHz and one of all that is left.
 BAND_WIDTHS = ((1_000, 100), (4_000, 250), (8_000, 500), (16_000, 1_000), (19_000, 3_000))
-QUIET = 1e-5  # added to the level of a segment
 FLOOR = 1e-4  # least magnitude of a feature
 COMPRESSION = 0.3  # exponent of the magnitudes
 FAINT = 0.01  # what a new block adds, of what it would by default
@@ -143,24 +144,11 @@ class BandSplitBody(nn.Module):
 
     def spectrum(self, waveform: Tensor) -> Tensor:
         """Map (..., samples) to (..., bins, frames)."""
-        config = self.config
-        spectrum = torch.stft(
-            waveform.flatten(0, -2),
-            config.n_fft,
-            config.hop,
-            window=_window(waveform, config.n_fft),
-            pad_mode="reflect",
-            return_complex=True,
-        )
-        return spectrum.reshape(*waveform.shape[:-1], *spectrum.shape[1:])
+        return spectrum_of(waveform, self.config.n_fft, self.config.hop)
 
     def waveform(self, spectrum: Tensor, samples: int) -> Tensor:
         """Map (..., bins, frames) to (..., samples)."""
-        config = self.config
-        window = _window(spectrum.real, config.n_fft)
-        flat = spectrum.flatten(0, -3)
-        waveform = torch.istft(flat, config.n_fft, config.hop, window=window, length=samples)
-        return waveform.reshape(*spectrum.shape[:-2], samples)
+        return waveform_of(spectrum, self.config.n_fft, self.config.hop, samples)
 
     def _magnitudes(self, spectrum: Tensor) -> Tensor:
         """Compress what a bin holds: (batch, frames, bins, views)."""
@@ -226,15 +214,6 @@ class _Block(nn.Module):
         across, _ = self.gb(self.nb(features).transpose(1, 2).flatten(0, 1))
         made: Tensor = self.pb(across).reshape(batch, frames, bands, width)
         return features + made.transpose(1, 2)
-
-
-def level_of(mixture: Tensor) -> Tensor:
-    """Return the root mean square of (batch, channels, samples), over all of each item."""
-    return mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + QUIET
-
-
-def _window(like: Tensor, length: int) -> Tensor:
-    return torch.hann_window(length, dtype=like.dtype, device=like.device)
 
 
 ARCHITECTURE = Architecture(config=BandSplitRNNConfig, build=BandSplitRNN)

@@ -1,39 +1,33 @@
-"""A U-Net over musical pitch that is told which instruments play; ours.
+"""A U-Net over musical pitch; ours, and what ships inside.
 
 Spectra are read on a scale of pitch, on which a note keeps its shape wherever it lies: its
 overtones are always the same steps above it. Every block looks at a bin, at its neighbours,
 and at all bins an overtone or a fundamental away (after Bittner et al., "Deep Salience
 Representations for F0 Estimation in Polyphonic Music", ISMIR 2017, who stack the input so),
 so that the colour of a tone is learned once for all pitches. What pitch it is it hears from
-biases of each frequency: a tuba is not where a flute is.
-
-Labels scale and shift the features of every block (Perez et al., "FiLM: Visual Reasoning
-with a General Conditioning Layer", arXiv:1709.07871). Only sources whose label is set, and
-those that have none (``rest``: all that was not asked for), share the mixture. The others
-are silent, to the last bit.
+biases of each frequency: a tuba is not where a flute is. The masks share every bin out
+among the sources, so that the estimates add up to the mixture.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unmixcli.errors import ConfigError
-from unmixcli.models.band_split_rnn import COMPRESSION, FAINT, FLOOR, level_of
+from unmixcli.layers.level import level_of
+from unmixcli.layers.pitch import OVERTONES, PitchScale, overtones, to_bins, to_pitches
+from unmixcli.layers.stft import spectrum_of, waveform_of
 from unmixcli.network import Architecture, Geometry, ModelConfig, require_count, require_range
 
-NEVER = -1e4
-"""Score of what may not sound, in half precision, too: its share of any bin is 0."""
-
-OVERTONES = (2, 3, 4, 5, 6, 8)
-"""How many times as high as a bin are those, above and below, that are seen with it."""
+FLOOR = 1e-4  # least magnitude that is seen
+COMPRESSION = 0.3  # exponent of the magnitudes
+FAINT = 0.01  # what a new block adds, of what it would by default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +35,6 @@ class HarmonicUNetConfig(ModelConfig):
     """Hyper-parameters.
 
     Attributes:
-        rest: Name of the source, if there is one, that takes what belongs to no label. The
-            other sources are the labels.
         n_fft: Samples of a frame, even.
         hop: Samples from one frame to the next; a quarter of ``n_fft`` or less.
         lowest: The lowest pitch, in Hz.
@@ -52,7 +44,6 @@ class HarmonicUNetConfig(ModelConfig):
         blocks: Blocks of each level on the way down, and again on the way up.
     """
 
-    rest: str = "rest"
     n_fft: int = 4096
     hop: int = 1024
     lowest: float = 32.7
@@ -63,7 +54,7 @@ class HarmonicUNetConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_range("channels", self.channels, 1, 1)
+        require_range("channels", self.channels, 1, 2)
         require_range("number of sources", len(self.sources), 1, 32)
         require_range("n_fft", self.n_fft, 64, 32_768)
         if self.n_fft % 2:
@@ -75,16 +66,14 @@ class HarmonicUNetConfig(ModelConfig):
         if len(self.widths) != len(self.blocks) or not 1 <= len(self.widths) <= 8:
             raise ConfigError("widths and blocks must be of the same 1 to 8 levels")
         for width in self.widths:
-            require_count("widths", width, 4, 1024)
+            require_count("widths", width, 4, 512)
         for count in self.blocks:
-            require_count("blocks", count, 1, 16)
-        if not self.told:
-            raise ConfigError(f"there must be a source beside {self.rest!r}")
+            require_count("blocks", count, 1, 8)
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """The sources that can be asked for."""
-        return tuple(source for source in self.sources if source != self.rest)
+    def views(self) -> int:
+        """Magnitudes of a bin: of left, right, side and mid, or of the one channel."""
+        return 4 if self.channels == 2 else 1
 
     @property
     def coarsest(self) -> int:
@@ -96,20 +85,31 @@ class HarmonicUNetConfig(ModelConfig):
         """How many there are; the coarsest level has whole ones."""
         return math.ceil(self.octaves * self.per_octave / self.coarsest) * self.coarsest
 
-    def hertz(self) -> Tensor:
-        """Return the frequency of every pitch, (pitches,)."""
-        steps = torch.arange(self.pitches, dtype=torch.float64) / self.per_octave
-        return self.lowest * 2**steps
+    @property
+    def scale(self) -> PitchScale:
+        """The pitches, and the bins that they are read from."""
+        return PitchScale(
+            self.lowest,
+            self.per_octave,
+            self.pitches,
+            self.n_fft // 2 + 1,
+            self.sample_rate / self.n_fft,
+        )
 
 
-class HarmonicUNet(nn.Module):
-    """Masks for the sources that were asked for, and for the rest."""
+class HarmonicBody(nn.Module):
+    """All but what the masks are made of: spectra, and what each source may claim of them.
 
-    def __init__(self, config: HarmonicUNetConfig) -> None:
+    Args:
+        config: Hyper-parameters.
+        labels: How many labels scale and shift the features; 0 for a network that is not told.
+    """
+
+    def __init__(self, config: HarmonicUNetConfig, labels: int) -> None:
         super().__init__()
         self.config = config
-        widths, sources = config.widths, len(config.sources)
-        self.inp = nn.Conv2d(1 + 2 * len(OVERTONES), widths[0], 3, padding=1)
+        widths, masks = config.widths, len(config.sources) * config.channels
+        self.inp = nn.Conv2d(config.views + 2 * len(OVERTONES), widths[0], 3, padding=1)
         self.places = nn.ParameterList(
             nn.Parameter(torch.zeros(width, config.pitches >> level, 1))
             for level, width in enumerate(widths)
@@ -118,21 +118,16 @@ class HarmonicUNet(nn.Module):
             nn.Conv2d(low, high, 2, stride=2) for low, high in pairwise(widths)
         )
         self.up = nn.ModuleList(nn.Conv2d(high, low, 1) for low, high in pairwise(widths))
-
-        self.before = nn.ModuleList(_Blocks(config, level) for level in range(len(widths)))
-        self.after = nn.ModuleList(_Blocks(config, level) for level in range(len(widths)))
+        levels = range(len(widths))
+        self.before = nn.ModuleList(_Blocks(config, level, labels) for level in levels)
+        self.after = nn.ModuleList(_Blocks(config, level, labels) for level in levels)
         self.norm = nn.GroupNorm(1, widths[0])
-        self.out = nn.Conv2d(widths[0], sources, 1)
-        self.colour = nn.Parameter(torch.zeros(sources, config.pitches, 1))
-        self.presence = nn.Linear(2 * widths[-1], sources)
+        self.out = nn.Conv2d(widths[0], masks, 1)
+        self.colour = nn.Parameter(torch.zeros(masks, config.pitches, 1))
+        self.presence = nn.Linear(2 * widths[-1], masks)
         with torch.no_grad():
             self.presence.weight.mul_(FAINT)
         self.whole = nn.GroupNorm(1, widths[-1])
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """What each label stands for, in the order of the labels' last axis."""
-        return self.config.told
 
     @property
     def alignment(self) -> None:
@@ -144,65 +139,30 @@ class HarmonicUNet(nn.Module):
         length = max(target, self.config.n_fft)
         return Geometry(length, length)
 
-    def forward(self, mixture: Tensor, labels: Tensor) -> Tensor:
-        """Estimate every source that was asked for.
+    def scores(self, spectrum: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Say what each source may claim of each channel at each pitch.
 
         Args:
-            mixture: Waveform, (batch, 1, samples), in [-1, 1].
-            labels: What is asked for, (batch, labels): 1 where it is, 0 where not.
+            spectrum: (batch, channels, bins, frames).
+            labels: (batch, labels), for a network that is told.
 
         Returns:
-            Estimates, (batch, sources, 1, samples). They add up to the mixture; what was
-            not asked for is zero.
-
-        Raises:
-            ValueError: There are not as many labels as the network has.
+            (batch, sources, channels, pitches, frames).
         """
-        wanted = (len(mixture), len(self.labels))
-        if labels.shape != wanted:
-            raise ValueError(f"labels must have the shape {wanted}, got {tuple(labels.shape)}")
-        labels = labels.to(mixture)
-        level = level_of(mixture)
-        spectrum = self._spectrum((mixture / level)[:, 0])
-        asked = self._asked(labels)
-        scores = self._scores(self._pitches(spectrum), labels)
-        allowed = asked[:, :, None, None]
-        # Finite, so that nothing is no number where nothing at all may sound.
-        shares = scores.masked_fill(~allowed, NEVER).softmax(dim=1) * allowed
-
-        estimates = mixture.new_zeros(*asked.shape, *mixture.shape[1:])
-        item, source = asked.nonzero(as_tuple=True)
-        if not len(item):
-            return estimates * shares.sum()  # silence, but what is trained may ask for slopes
-        masks = (_to_bins(self.config).to(shares) @ shares[item, source]).to(level)
-        # Both parts are real, and so is what is trained: complex slopes would cost twice.
-        parts = masks[..., None] * torch.view_as_real(spectrum)[item]
-        made = self._waveform(torch.view_as_complex(parts), mixture.shape[-1])
-        made = made[:, None] * level[item]
-        return estimates.index_put((item, source), made)
-
-    def _pitches(self, spectrum: Tensor) -> Tensor:
-        """Compress magnitudes, (batch, bins, frames), and read them by pitch: (..., pitches, _)."""
-        # The window keeps 3/8 of the power: unit noise comes to a mean square of 1/2.
-        scale = 2 / (self.config.n_fft**0.5 * 3**0.5)
-        held = (spectrum.abs() * scale).clamp(min=FLOOR).pow(COMPRESSION)
-        pitches: Tensor = _to_pitch(self.config).to(held) @ held
-        return pitches
-
-    def _scores(self, pitches: Tensor, labels: Tensor) -> Tensor:
-        """Map (batch, pitches, frames) to what each source may claim: (batch, sources, ...)."""
-        frames = pitches.shape[-1]
-        missing = -frames % self.config.coarsest
-        whole = F.pad(pitches, (0, missing), mode="replicate")[:, None]
-        steps = self.config.per_octave
-        features = self.inp(_overtones(whole, steps).to(memory_format=torch.channels_last))
-        features = features + self.places[0].to(features.dtype)
+        config, frames = self.config, spectrum.shape[-1]
+        missing = (0, -frames % config.coarsest, 0, 0)
+        views = F.pad(self._views(spectrum), missing, mode="replicate")
+        # Of two channels only their mean is seen with its overtones.
+        others = overtones(views[:, -1:], config.per_octave)[:, 1:]
+        seen = torch.cat([views, others], dim=1).to(memory_format=torch.channels_last)
+        features = self.inp(seen)
+        features += self.places[0].to(features.dtype)
         kept = []
         for level, blocks in enumerate(self.before):
             if level:
                 kept.append(features)
                 features = self.down[level - 1](features)
-                features = features + self.places[level].to(features.dtype)
+                features += self.places[level].to(features.dtype)
             features = blocks(features, labels)
         coarse = self.whole(features)
         heard = torch.cat([coarse.mean(dim=(2, 3)), coarse.amax(dim=(2, 3))], dim=1)
@@ -211,47 +171,74 @@ class HarmonicUNet(nn.Module):
                 coarse = F.interpolate(self.up[level](features), scale_factor=2.0, mode="nearest")
                 features = kept.pop() + coarse
             features = self.after[level](features, labels)
-        scores = self.out(F.gelu(self.norm(features)))[..., :frames].float()
-        made: Tensor = scores + self.colour + self.presence(heard)[:, :, None, None]
-        return made
+        made: Tensor = self.out(F.gelu(self.norm(features)))[..., :frames].float()
+        made += self.colour + self.presence(heard)[:, :, None, None]
+        return made.reshape(-1, len(config.sources), config.channels, *made.shape[2:])
 
-    def _asked(self, labels: Tensor) -> Tensor:
-        """Return which sources may sound, (batch, sources)."""
-        columns = [
-            labels[:, self.labels.index(source)] > 0
-            if source in self.labels
-            else torch.ones_like(labels[:, 0], dtype=torch.bool)
-            for source in self.config.sources
-        ]
-        return torch.stack(columns, dim=1)
+    def masked(self, shares: Tensor, spectrum: Tensor, samples: int) -> Tensor:
+        """Make waveforms, (any, channels, samples), of shares of spectra.
 
-    def _spectrum(self, waveform: Tensor) -> Tensor:
+        Args:
+            shares: (any, channels, pitches, frames).
+            spectrum: (any, channels, bins, frames).
+            samples: Of a waveform.
+        """
+        masks = (to_bins(self.config.scale).to(shares) @ shares).to(spectrum.real)
+        # Both parts are real, and so is what is trained: complex slopes would cost twice.
+        parts = masks[..., None] * torch.view_as_real(spectrum)
         config = self.config
-        window = torch.hann_window(config.n_fft, dtype=waveform.dtype, device=waveform.device)
-        return torch.stft(
-            waveform,
-            config.n_fft,
-            config.hop,
-            window=window,
-            pad_mode="reflect",
-            return_complex=True,
-        )
+        return waveform_of(torch.view_as_complex(parts), config.n_fft, config.hop, samples)
 
-    def _waveform(self, spectrum: Tensor, samples: int) -> Tensor:
-        config, like = self.config, spectrum.real
-        window = torch.hann_window(config.n_fft, dtype=like.dtype, device=like.device)
-        return torch.istft(spectrum, config.n_fft, config.hop, window=window, length=samples)
+    def spectrum(self, waveform: Tensor) -> Tensor:
+        """Map (..., samples) to (..., bins, frames)."""
+        return spectrum_of(waveform, self.config.n_fft, self.config.hop)
+
+    def _views(self, spectrum: Tensor) -> Tensor:
+        """Compress magnitudes, and read them by pitch: (batch, views, pitches, frames)."""
+        # The window keeps 3/8 of the power: unit noise comes to a mean square of 1/2.
+        scale = 2 / (self.config.n_fft**0.5 * 3**0.5)
+        views = list(spectrum.unbind(dim=1))
+        if self.config.channels == 2:
+            left, right = views
+            views += [(left - right) / 2, (left + right) / 2]
+        held = torch.stack([view.abs() for view in views], dim=1) * scale
+        held = held.clamp(min=FLOOR).pow(COMPRESSION)
+        pitches: Tensor = to_pitches(self.config.scale).to(held) @ held
+        return pitches
+
+
+class HarmonicUNet(HarmonicBody):
+    """Masks for every channel of every source."""
+
+    def __init__(self, config: HarmonicUNetConfig) -> None:
+        super().__init__(config, 0)
+
+    def forward(self, mixture: Tensor) -> Tensor:
+        """Estimate every source.
+
+        Args:
+            mixture: Waveform, (batch, channels, samples), in [-1, 1].
+
+        Returns:
+            Estimates, (batch, sources, channels, samples). They add up to the mixture.
+        """
+        level, samples = level_of(mixture), mixture.shape[-1]
+        spectrum = self.spectrum(mixture / level)
+        shares = self.scores(spectrum).softmax(dim=1)
+        # One source at a time: all at once would hold as much more, and be no faster.
+        estimates = [self.masked(share, spectrum, samples) for share in shares.unbind(dim=1)]
+        return torch.stack(estimates, dim=1) * level[:, None]
 
 
 class _Blocks(nn.ModuleList):
     """Those of one level, one after the other."""
 
-    def __init__(self, config: HarmonicUNetConfig, level: int) -> None:
-        width, labels = config.widths[level], len(config.told)
+    def __init__(self, config: HarmonicUNetConfig, level: int, labels: int) -> None:
+        width = config.widths[level]
         steps = config.per_octave / 2**level
         super().__init__(_Block(width, labels, steps) for _ in range(config.blocks[level]))
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
         """Map (batch, width, pitches, frames) to the same shape."""
         for block in self:
             features = block(features, labels)
@@ -269,7 +256,7 @@ class _Block(nn.Module):
         self.per_octave = per_octave
         narrow = max(1, width // 4)
         self.norm = nn.GroupNorm(1, width)
-        self.tell = nn.Linear(labels, 2 * width)
+        self.tell = nn.Linear(labels, 2 * width) if labels else None
         self.near = nn.Conv2d(width, width, 3, padding=1)
         self.narrow = nn.Conv2d(width, narrow, 1)
         self.far = nn.Conv2d((1 + 2 * len(OVERTONES)) * narrow, width, 1)
@@ -279,81 +266,15 @@ class _Block(nn.Module):
             if self.out.bias is not None:
                 self.out.bias.zero_()
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
         """Map (batch, width, pitches, frames) to the same shape."""
-        scale, shift = self.tell(labels)[:, :, None, None].chunk(2, dim=1)
-        seen = self.norm(features) * (1 + scale) + shift
-        far = self.far(_overtones(self.narrow(seen), self.per_octave))
+        seen = self.norm(features)
+        if self.tell is not None:
+            scale, shift = self.tell(labels)[:, :, None, None].chunk(2, dim=1)
+            seen = seen * (1 + scale) + shift
+        far = self.far(overtones(self.narrow(seen), self.per_octave))
         made: Tensor = self.out(F.gelu(self.near(seen) + far))
         return features + made
-
-
-def _overtones(features: Tensor, per_octave: float) -> Tensor:
-    """Put beside each pitch those that are its overtones, and those that it is one of.
-
-    Args:
-        features: (batch, width, pitches, frames).
-        per_octave: Pitches of an octave.
-
-    Returns:
-        (batch, thirteen times the width, pitches, frames).
-    """
-    steps = [round(per_octave * math.log2(times)) for times in OVERTONES]
-    made: Tensor = _Shifted.apply(features, (0, *steps, *(-step for step in steps)))
-    return made
-
-
-class _Shifted(torch.autograd.Function):
-    """Copies of features, moved along the pitches; past either end there is nothing.
-
-    What slices would do, but their slopes are each as large as all features.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, steps: tuple[int, ...]) -> Tensor:
-        ctx.steps = steps
-        pitches = features.shape[2]
-        most = max(map(abs, steps))
-        padded = F.pad(features, (0, 0, most, most))
-        return torch.cat([padded.narrow(2, most + step, pitches) for step in steps], dim=1)
-
-    @staticmethod
-    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None]:
-        batch, width, pitches, frames = slopes.shape
-        most = max(map(abs, ctx.steps))
-        padded = slopes.new_zeros((batch, width // len(ctx.steps), pitches + 2 * most, frames)).to(
-            memory_format=torch.channels_last
-        )
-        for step, part in zip(ctx.steps, slopes.chunk(len(ctx.steps), dim=1), strict=True):
-            padded.narrow(2, most + step, pitches).add_(part)
-        return padded.narrow(2, most, pitches), None
-
-
-@lru_cache(maxsize=4)
-def _to_pitch(config: HarmonicUNetConfig) -> Tensor:
-    """Return the weights of bins in pitches: (pitches, bins), rows add up to 1.
-
-    A pitch reads the two bins that it lies between or, where pitches are farther apart than
-    bins, all bins up to the next pitches, the nearest most.
-    """
-    spacing = config.sample_rate / config.n_fft
-    bins = torch.arange(config.n_fft // 2 + 1, dtype=torch.float64)
-    centre = config.hertz() / spacing
-    reach = (centre * (2 ** (1 / config.per_octave) - 1)).clamp(min=1.0)
-    weights = (1 - (bins - centre[:, None]).abs() / reach[:, None]).clamp(min=0)
-    weights[:, -1] += weights.sum(dim=1) == 0  # a pitch above all bins reads the last
-    return (weights / weights.sum(dim=1, keepdim=True)).float()
-
-
-@lru_cache(maxsize=4)
-def _to_bins(config: HarmonicUNetConfig) -> Tensor:
-    """Return the weights of pitches in bins: (bins, pitches), rows add up to 1."""
-    spacing = config.sample_rate / config.n_fft
-    hertz = torch.arange(config.n_fft // 2 + 1, dtype=torch.float64) * spacing
-    place = (hertz.clamp(min=config.lowest) / config.lowest).log2() * config.per_octave
-    place = place.clamp(0, config.pitches - 1)
-    steps = torch.arange(config.pitches, dtype=torch.float64)
-    return (1 - (place[:, None] - steps).abs()).clamp(min=0).float()
 
 
 ARCHITECTURE = Architecture(config=HarmonicUNetConfig, build=HarmonicUNet)

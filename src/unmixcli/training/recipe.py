@@ -42,11 +42,12 @@ BIGGEST = 1 << 20
 """Bytes of a file that can still be a recipe."""
 
 USUAL = {
-    "band_split_rnn": "mini",
-    "conditioned_band_split_rnn": "mini-ensemble",
+    "band_split_rnn": "band-split-rnn",
+    "conditioned_harmonic_u_net": "mini-ensemble",
     "conditioned_wave_u_net": "cexp-wave-u-net",
     "conv_tasnet": "conv-tasnet",
     "demucs": "demucs",
+    "harmonic_u_net": "mini",
     "tdc_u_net": "tdc-u-net",
     "wave_u_net": "wave-u-net-m4",
     "wavenet": "wavenet-multi",

@@ -16,7 +16,7 @@ from torch import Tensor
 from unmixcli.errors import ConfigError, nearest
 from unmixcli.training.losses.spectral import MultiResolution, Spectrum
 from unmixcli.training.losses.term import Term
-from unmixcli.training.losses.waveform import L1, L2, Dissimilarity, SiSdr
+from unmixcli.training.losses.waveform import L1, L2, Dissimilarity, Sdr, SiSdr
 from unmixcli.training.settings import LossTerm
 from unmixcli.training.tables import read
 
@@ -24,6 +24,7 @@ LOSSES: dict[str, type[Term]] = {
     "dissimilarity": Dissimilarity,
     "l1": L1,
     "l2": L2,
+    "sdr": Sdr,
     "si-sdr": SiSdr,
     "spectrum": Spectrum,
     "stft": MultiResolution,

@@ -87,10 +87,10 @@ class Dissimilarity(Term):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SiSdr(Term):
-    """Less the scale-invariant ratio of signal to distortion, in dB (Le Roux et al. 2019).
+class Sdr(Term):
+    """Less the ratio of signal to distortion, in dB, of the waveform as it is.
 
-    The mean over sources that sound; there is none for silence. Channels share one scale.
+    The mean over sources that sound; there is none for silence.
 
     Attributes:
         most: dB up to which it pays to be better: the distortion counts as no less than
@@ -105,14 +105,27 @@ class SiSdr(Term):
     def __call__(self, estimates: Tensor, references: Tensor, chosen: Tensor) -> Tensor:
         """Return the mean over the chosen sources that sound."""
         estimate, reference = (x[:, chosen].flatten(2) for x in (estimates, references))
-        power = reference.square().mean(-1)
-        sounding = power > SILENT
-        safe = torch.where(sounding, power, 1.0)
-        scale = (estimate * reference).mean(-1) / safe
-        target = scale[..., None] * reference
+        sounding = reference.square().mean(-1) > SILENT
+        target = self.target(estimate, reference)
         signal, distortion = target.square().mean(-1), (estimate - target).square().mean(-1)
         least = 10 ** (-self.most / 10)
         # Bounded below, too: what has nothing of its source would be minus infinity.
         ratio = (signal + least * SILENT) / (distortion + least * (signal + SILENT))
         decibels = torch.where(sounding, -10 * ratio.log10(), 0.0)
         return decibels.sum() / sounding.sum().clamp(min=1)
+
+    def target(self, estimate: Tensor, reference: Tensor) -> Tensor:
+        """Return what of an estimate is signal, both (batch, sources, values)."""
+        return reference
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiSdr(Sdr):
+    """The same, whatever the scale of the estimate (Le Roux et al. 2019); channels share one."""
+
+    def target(self, estimate: Tensor, reference: Tensor) -> Tensor:
+        """Return the reference, as loud as it is in the estimate."""
+        power = reference.square().mean(-1)
+        safe = torch.where(power > SILENT, power, 1.0)
+        scale = (estimate * reference).mean(-1) / safe
+        return scale[..., None] * reference

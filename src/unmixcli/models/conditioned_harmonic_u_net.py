@@ -1,11 +1,10 @@
-"""A band-split recurrent network that is told which instruments play; ours.
+"""A U-Net over musical pitch that is told which instruments play; ours.
 
-The network of :mod:`.band_split_rnn`, with two additions:
+The network of :mod:`.harmonic_u_net`, with two additions:
 
-- Before each block, every feature is scaled and shifted by what the labels say
-  (Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer",
-  arXiv:1709.07871), so that a violin is looked for differently beside a viola than
-  beside a tuba.
+- In every block, features are scaled and shifted by what the labels say (Perez et al.,
+  "FiLM: Visual Reasoning with a General Conditioning Layer", arXiv:1709.07871), so that a
+  violin is looked for differently beside a viola than beside a tuba.
 - Only sources whose label is set, and those that have none (``rest``: all that was not
   asked for), share the mixture. The others are silent, to the last bit.
 """
@@ -15,10 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unmixcli.errors import ConfigError
-from unmixcli.models.band_split_rnn import BandSplitBody, BandSplitRNNConfig, level_of
+from unmixcli.layers.level import level_of
+from unmixcli.models.harmonic_u_net import HarmonicBody, HarmonicUNetConfig
 from unmixcli.network import Architecture
 
 NEVER = -1e4
@@ -26,7 +26,7 @@ NEVER = -1e4
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConditionedBandSplitRNNConfig(BandSplitRNNConfig):
+class ConditionedHarmonicUNetConfig(HarmonicUNetConfig):
     """Hyper-parameters.
 
     Attributes:
@@ -47,15 +47,13 @@ class ConditionedBandSplitRNNConfig(BandSplitRNNConfig):
         return tuple(source for source in self.sources if source != self.rest)
 
 
-class ConditionedBandSplitRNN(BandSplitBody):
+class ConditionedHarmonicUNet(HarmonicBody):
     """Masks for the sources that were asked for, and for the rest."""
 
-    config: ConditionedBandSplitRNNConfig
+    config: ConditionedHarmonicUNetConfig
 
-    def __init__(self, config: ConditionedBandSplitRNNConfig) -> None:
-        super().__init__(config)
-        told = len(config.told)
-        self.tell = nn.ModuleList(nn.Linear(told, 2 * config.features) for _ in self.blocks)
+    def __init__(self, config: ConditionedHarmonicUNetConfig) -> None:
+        super().__init__(config, len(config.told))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -82,22 +80,19 @@ class ConditionedBandSplitRNN(BandSplitBody):
         labels = labels.to(mixture)
         level = level_of(mixture)
         spectrum = self.spectrum(mixture / level)
-        features = self.embed(spectrum)
-        for tell, block in zip(self.tell, self.blocks, strict=True):
-            scale, shift = tell(labels)[:, None, None].chunk(2, dim=-1)
-            features = block(features * (1 + scale) + shift)
         asked = self._asked(labels)
-        scores = self.score(features)
         allowed = asked[:, :, None, None, None]
+        scores = self.scores(spectrum, labels)
         # Finite, so that nothing is no number where nothing at all may sound.
-        masks = scores.masked_fill(~allowed, NEVER).softmax(dim=1) * allowed
+        shares = scores.masked_fill(~allowed, NEVER).softmax(dim=1) * allowed
 
         estimates = mixture.new_zeros(*asked.shape, *mixture.shape[1:])
         item, source = asked.nonzero(as_tuple=True)
         if not len(item):
-            return estimates * masks.sum()  # silence, but what is trained may still ask for slopes
-        made = self.waveform(masks[item, source] * spectrum[item], mixture.shape[-1])
-        return estimates.index_put((item, source), made * level[item])
+            return estimates * shares.sum()  # silence, but what is trained may ask for slopes
+        made = self.masked(shares[item, source], spectrum[item], mixture.shape[-1])
+        made = made * level[item]
+        return estimates.index_put((item, source), made)
 
     def _asked(self, labels: Tensor) -> Tensor:
         """Return which sources may sound, (batch, sources)."""
@@ -110,4 +105,4 @@ class ConditionedBandSplitRNN(BandSplitBody):
         return torch.stack(columns, dim=1)
 
 
-ARCHITECTURE = Architecture(config=ConditionedBandSplitRNNConfig, build=ConditionedBandSplitRNN)
+ARCHITECTURE = Architecture(config=ConditionedHarmonicUNetConfig, build=ConditionedHarmonicUNet)
