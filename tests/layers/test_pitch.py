@@ -51,3 +51,13 @@ def test_every_bin_and_every_pitch_is_a_mean_of_the_others(scale):
     for weights in (there, back):
         assert weights.min() >= 0
         torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(weights)))
+
+
+def test_what_was_first_asked_for_in_inference_mode_can_be_trained_with():
+    scale = SCALE._replace(lowest=61.0)  # nobody else has asked for it
+    with torch.inference_mode():
+        to_pitches(scale), to_bins(scale)
+    learned = torch.ones(scale.pitches, 1, requires_grad=True)
+    (to_pitches(scale) @ (to_bins(scale) @ learned)).sum().backward()
+
+    assert learned.grad is not None

@@ -6,9 +6,13 @@ import math
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
+
+Weights = NDArray[np.float32]
 
 OVERTONES = (2, 3, 4, 5, 6, 8)
 """How many times as high as a bin are those, above and below, that are seen with it."""
@@ -73,26 +77,36 @@ class _Shifted(torch.autograd.Function):
         return padded.narrow(2, most, pitches), None
 
 
-@lru_cache(maxsize=4)
 def to_pitches(scale: PitchScale) -> Tensor:
     """Return the weights of bins in pitches: (pitches, bins), rows add up to 1.
 
     A pitch reads the two bins that it lies between or, where pitches are farther apart than
     bins, all bins up to the next pitches, the nearest most.
     """
-    bins = torch.arange(scale.bins, dtype=torch.float64)
-    steps = torch.arange(scale.pitches, dtype=torch.float64) / scale.per_octave
-    centre = scale.lowest * 2**steps / scale.spacing
-    reach = (centre * (2 ** (1 / scale.per_octave) - 1)).clamp(min=1.0)
-    weights = (1 - (bins - centre[:, None]).abs() / reach[:, None]).clamp(min=0)
-    weights[:, -1] += weights.sum(dim=1) == 0  # a pitch above all bins reads the last
-    return (weights / weights.sum(dim=1, keepdim=True)).float()
+    return torch.from_numpy(_pitches_of_bins(scale))
+
+
+def to_bins(scale: PitchScale) -> Tensor:
+    """Return the weights of pitches in bins: (bins, pitches), rows add up to 1."""
+    return torch.from_numpy(_bins_of_pitches(scale))
+
+
+# Arrays are kept, not tensors: those that were made in inference mode cannot be trained with.
+@lru_cache(maxsize=4)
+def _pitches_of_bins(scale: PitchScale) -> Weights:
+    bins = np.arange(scale.bins)
+    centre = scale.lowest * 2 ** (np.arange(scale.pitches) / scale.per_octave) / scale.spacing
+    reach = np.maximum(centre * (2 ** (1 / scale.per_octave) - 1), 1.0)
+    weights = np.maximum(1 - np.abs(bins - centre[:, None]) / reach[:, None], 0)
+    weights[:, -1] += weights.sum(axis=1) == 0  # a pitch above all bins reads the last
+    kept: Weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return kept
 
 
 @lru_cache(maxsize=4)
-def to_bins(scale: PitchScale) -> Tensor:
-    """Return the weights of pitches in bins: (bins, pitches), rows add up to 1."""
-    hertz = torch.arange(scale.bins, dtype=torch.float64) * scale.spacing
-    place = (hertz.clamp(min=scale.lowest) / scale.lowest).log2() * scale.per_octave
-    steps = torch.arange(scale.pitches, dtype=torch.float64)
-    return (1 - (place.clamp(0, scale.pitches - 1)[:, None] - steps).abs()).clamp(min=0).float()
+def _bins_of_pitches(scale: PitchScale) -> Weights:
+    hertz = np.maximum(np.arange(scale.bins) * scale.spacing, scale.lowest)
+    place = np.clip(np.log2(hertz / scale.lowest) * scale.per_octave, 0, scale.pitches - 1)
+    weights = np.maximum(1 - np.abs(place[:, None] - np.arange(scale.pitches)), 0)
+    kept: Weights = weights.astype(np.float32)
+    return kept

@@ -40,9 +40,7 @@ CONSTRUCTORS = {
 }
 """What :mod:`.published` translates: classes by the system they are of."""
 
-CONDITIONED = frozenset(
-    {"conditioned_band_split_rnn", "conditioned_wave_u_net", "conditioned_harmonic_u_net"}
-)
+CONDITIONED = frozenset({"conditioned_harmonic_u_net", "conditioned_wave_u_net"})
 """Architectures whose networks take labels."""
 
 
