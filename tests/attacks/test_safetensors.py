@@ -322,6 +322,16 @@ def test_row_32_a_configuration_that_is_no_table_is_refused(attack, config):
     refused(attack, native(victims.native_header(config=config), honest_tensors()))
 
 
+LARGEST_HARMONIC = {
+    "channels": 2,
+    "n_fft": 32_768,
+    "hop": 1024,
+    "octaves": 12.0,
+    "per_octave": 240,
+    "lowest": 1.0,
+    "widths": [512] * 8,
+    "blocks": [8] * 8,
+}
 LARGEST: dict[str, dict[str, Any]] = {
     "demucs": {"width": 8, "depth": 8, "lstm_layers": 2, "sources": [f"s{n}" for n in range(128)]},
     "conv_tasnet": {"blocks": 16, "repeats": 8, "hidden": 4096, "bottleneck": 200},
@@ -329,26 +339,8 @@ LARGEST: dict[str, dict[str, Any]] = {
     "conditioned_wave_u_net": {"depth": 16, "width": 30},
     "tdc_u_net": {"layers": 32, "depth": 10, "growth": 8, "n_fft": 32_768, "hop": 1024},
     "band_split_rnn": {"channels": 2, "layers": 32, "n_fft": 32_768, "hop": 1024},
-    "harmonic_u_net": {
-        "channels": 2,
-        "n_fft": 32_768,
-        "hop": 1024,
-        "octaves": 12.0,
-        "per_octave": 240,
-        "lowest": 1.0,
-        "widths": [512] * 8,
-        "blocks": [8] * 8,
-    },
-    "conditioned_harmonic_u_net": {
-        "channels": 2,
-        "n_fft": 32_768,
-        "hop": 1024,
-        "octaves": 12.0,
-        "per_octave": 240,
-        "lowest": 1.0,
-        "widths": [512] * 8,
-        "blocks": [8] * 8,
-    },
+    "harmonic_u_net": LARGEST_HARMONIC,
+    "conditioned_harmonic_u_net": LARGEST_HARMONIC,
     "wavenet": {"stacks": 8, "dilations": [1] * 32, "residual": 350},
 }
 

@@ -84,8 +84,8 @@ class BandSplitRNNConfig(ModelConfig):
         return 4 if self.channels == 2 else 1
 
 
-class BandSplitBody(nn.Module):
-    """All but what the masks are made of: spectra, features of bands, scores of sources."""
+class BandSplitRNN(nn.Module):
+    """Masks for every channel of every source, from features of bands of the spectrum."""
 
     def __init__(self, config: BandSplitRNNConfig) -> None:
         super().__init__()
@@ -119,6 +119,27 @@ class BandSplitBody(nn.Module):
         """Return as many samples as asked for, but at least one frame's."""
         length = max(target, self.config.n_fft)
         return Geometry(length, length)
+
+    def forward(self, mixture: Tensor) -> Tensor:
+        """Estimate every source.
+
+        Args:
+            mixture: Waveform, (batch, channels, samples), in [-1, 1].
+
+        Returns:
+            Estimates, (batch, sources, channels, samples). They add up to the mixture.
+        """
+        level = level_of(mixture)
+        spectrum = self.spectrum(mixture / level)
+        features = self.embed(spectrum)
+        for block in self.blocks:
+            features = block(features)
+        masks = self.score(features).softmax(dim=1)
+        # One source at a time: all at once would hold four times as much, and be no faster.
+        estimates = [
+            self.waveform(mask * spectrum, mixture.shape[-1]) for mask in masks.unbind(dim=1)
+        ]
+        return torch.stack(estimates, dim=1) * level[:, None]
 
     def embed(self, spectrum: Tensor) -> Tensor:
         """Map (batch, channels, bins, frames) to (batch, bands, frames, features)."""
@@ -160,31 +181,6 @@ class BandSplitBody(nn.Module):
             views += [(left + right) / 2, (left - right) / 2]
         held = torch.stack(views, dim=-1)
         return held.abs().clamp(min=FLOOR).pow(COMPRESSION).transpose(1, 2)
-
-
-class BandSplitRNN(BandSplitBody):
-    """Masks for every channel of every source, from features of bands of the spectrum."""
-
-    def forward(self, mixture: Tensor) -> Tensor:
-        """Estimate every source.
-
-        Args:
-            mixture: Waveform, (batch, channels, samples), in [-1, 1].
-
-        Returns:
-            Estimates, (batch, sources, channels, samples). They add up to the mixture.
-        """
-        level = level_of(mixture)
-        spectrum = self.spectrum(mixture / level)
-        features = self.embed(spectrum)
-        for block in self.blocks:
-            features = block(features)
-        masks = self.score(features).softmax(dim=1)
-        # One source at a time: all at once would hold four times as much, and be no faster.
-        estimates = [
-            self.waveform(mask * spectrum, mixture.shape[-1]) for mask in masks.unbind(dim=1)
-        ]
-        return torch.stack(estimates, dim=1) * level[:, None]
 
 
 class _Block(nn.Module):
